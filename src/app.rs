@@ -1,0 +1,1 @@
+//! Wiring: config in, running services out, one shutdown signal.

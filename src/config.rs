@@ -1,0 +1,181 @@
+//! `larum.yaml`: what it may say, with a default for every key. The reader lives in `playbook/`, which knows YAML positions.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use serde_json::Value;
+
+use crate::secret::SecretRef;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: Server,
+    /// The data folder: database, blobs, key, lock, outbox.
+    pub data: PathBuf,
+    /// Folders (or files) playbooks are read from.
+    pub playbooks: Vec<PathBuf>,
+    /// A folder whose handlebars files override the built-in templates of the same name.
+    pub templates: Option<PathBuf>,
+    /// Named outside systems, in the order of their names.
+    pub connections: BTreeMap<String, Connection>,
+    pub workspace: Workspace,
+    pub runs: Runs,
+    /// Parameter values by playbook and parameter.
+    pub parameters: BTreeMap<String, BTreeMap<String, ParameterValue>>,
+}
+
+/// Where Larum listens and what it is called outside.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The address of portal, forms and APIs.
+    pub listen: SocketAddr,
+    /// The address people reach it by, such as `https://reports.example.com`; in links and in the `Host` check.
+    pub public_url: Option<url::Url>,
+    /// Networks whose `X-Forwarded-*` headers count.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// The built-in workspace's name, as Sentinel addresses one.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    pub subscription: String,
+    pub resource_group: String,
+    pub name: String,
+}
+
+/// How runs are kept.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    /// Ended runs older than this are deleted with their journals.
+    pub keep: Duration,
+}
+
+/// A parameter's value: written down, or a secret kept elsewhere.
+#[derive(Debug, Clone)]
+pub enum ParameterValue {
+    Plain(Value),
+    Secret(SecretRef),
+}
+
+/// A named outside system.
+#[derive(Debug, Clone)]
+pub enum Connection {
+    Maildir(Maildir),
+    Imap(Imap),
+    Smtp(Smtp),
+    Http(Http),
+}
+
+impl Connection {
+    /// The key it is written under.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Maildir(_) => "maildir",
+            Self::Imap(_) => "imap",
+            Self::Smtp(_) => "smtp",
+            Self::Http(_) => "http",
+        }
+    }
+}
+
+/// Which mails count at the first contact with a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Only mails that arrive from now on.
+    Now,
+    /// Every mail in the folder.
+    All,
+    /// Mails received at or after this instant.
+    At(DateTime<Utc>),
+}
+
+/// A maildir on this machine.
+#[derive(Debug, Clone)]
+pub struct Maildir {
+    /// The folder that holds `new/`, `cur/` and `tmp/`; made when it does not exist.
+    pub path: PathBuf,
+    /// Which mails count at first contact. Default `all`.
+    pub start: Start,
+}
+
+/// A mailbox on an IMAP server.
+#[derive(Debug, Clone)]
+pub struct Imap {
+    pub host: String,
+    /// Default 993.
+    pub port: u16,
+    pub tls: Tls,
+    pub username: String,
+    pub password: SecretRef,
+    /// Which mails count at first contact. Default `now`.
+    pub start: Start,
+    /// The addresses this mailbox receives under, for the loop guard; the user name is one when it is an address.
+    pub addresses: Vec<String>,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// TLS from the first byte, the certificate verified against the system's roots and, when given, this PEM file.
+    Implicit { ca_file: Option<PathBuf> },
+    /// Plain first, then STARTTLS, required and verified (smtp only).
+    StartTls { ca_file: Option<PathBuf> },
+    /// No encryption; refused unless the host is a loopback address.
+    None,
+}
+
+/// An SMTP server that takes outgoing mail.
+#[derive(Debug, Clone)]
+pub struct Smtp {
+    pub host: String,
+    /// Default 465 with implicit TLS, 587 with STARTTLS, 25 without.
+    pub port: u16,
+    pub tls: Tls,
+    /// The sender, `Name <address>` or an address.
+    pub from: String,
+    pub username: Option<String>,
+    pub password: Option<SecretRef>,
+}
+
+/// An HTTP service: its credentials and the networks it may be on.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Only URLs with this prefix get the credentials.
+    pub base_url: url::Url,
+    pub authentication: Option<HttpAuthentication>,
+    /// Otherwise refused networks (loopback, private, …) that this connection may reach.
+    pub allow_networks: Vec<IpNet>,
+}
+
+/// How an HTTP connection proves who it is.
+#[derive(Debug, Clone)]
+pub enum HttpAuthentication {
+    Basic { username: String, password: SecretRef },
+    Bearer { token: SecretRef },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: Server {
+                listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
+                public_url: None,
+                trusted_proxies: Vec::new(),
+            },
+            data: PathBuf::from("larum-data"),
+            playbooks: vec![PathBuf::from("playbooks")],
+            templates: None,
+            connections: BTreeMap::new(),
+            workspace: Workspace {
+                subscription: "00000000-0000-0000-0000-000000000000".into(),
+                resource_group: "larum".into(),
+                name: "default".into(),
+            },
+            runs: Runs { keep: Duration::from_secs(90 * 24 * 3600) },
+            parameters: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The author's faults: what is wrong, in which file, at which line and column, and what to do about it.
+//!
+//! Each kind of fault has a stable code and a page in `docs/codes/`. The world's faults (a server that does not
+//! answer) are ordinary errors and live with whoever met them.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use serde::Serialize;
+
+/// A text that faults point into, with the name the author knows it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The path as the author gave it.
+    pub name: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// A source called `name`.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// Line and column (both from 1, columns in characters) of a byte offset; an offset past the end means the end.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> Position {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    }
+
+    /// The text of a line, counted from 1, without its line break.
+    #[must_use]
+    pub fn line(&self, line: usize) -> &str {
+        self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default()
+    }
+}
+
+/// A place in a file, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// A stable number of a kind of fault, printed as `LR0007`; its page is `docs/codes/LR0007.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LR{:04}", self.0)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One fault of the author's, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which kind of fault.
+    pub code: Code,
+    /// What is wrong, in one lower-case sentence without a full stop.
+    pub message: String,
+    /// The file.
+    pub source: Source,
+    /// The bytes of the file that are at fault.
+    pub span: Range<usize>,
+    /// What to do, or a near name; shown under the line.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A fault of kind `code` at `span` of `source`.
+    pub fn new(code: Code, source: &Source, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), source: source.clone(), span, help: None }
+    }
+
+    /// The same with a sentence on what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Where the fault begins.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.source.position(self.span.start)
+    }
+
+    /// How many characters of the first line are underlined, at least one.
+    fn width(&self) -> usize {
+        let text = &self.source.text;
+        let start = self.span.start.min(text.len());
+        let end = self.span.end.clamp(start, text.len());
+        let piece = text.get(start..end).unwrap_or_default();
+        piece.lines().next().unwrap_or_default().chars().count().max(1)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position();
+        let gutter = line.to_string().len();
+        writeln!(f, "error[{}]: {}", self.code, self.message)?;
+        writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.source.name)?;
+        writeln!(f, "{:gutter$} |", "")?;
+        // A tab is one character wide here as in the column, so that the underline stands right.
+        writeln!(f, "{line} | {}", self.source.line(line).replace('\t', " "))?;
+        write!(f, "{:gutter$} | {:indent$}{}", "", "", "^".repeat(self.width()), indent = column - 1)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n{:gutter$} = {help}", "")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Diagnostic {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let Position { line, column } = self.position();
+        let mut out = serializer.serialize_struct("Diagnostic", 6)?;
+        out.serialize_field("code", &self.code)?;
+        out.serialize_field("message", &self.message)?;
+        out.serialize_field("file", &*self.source.name)?;
+        out.serialize_field("line", &line)?;
+        out.serialize_field("column", &column)?;
+        out.serialize_field("help", &self.help)?;
+        out.end()
+    }
+}
+
+/// The known name nearest to `name`, when one is near enough to be what was meant. Case and `-`/`_` do not count.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let fold = |text: &str| text.to_lowercase().replace('-', "_");
+    let name = fold(name);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&name, &fold(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,58 @@
+//! Every limit of Larum, in one place, each with its unit and the reason it exists.
+
+use std::time::Duration;
+
+/// Characters in an incident's description (Sentinel's portal limit); intake cuts, it never fails on length.
+pub const INCIDENT_DESCRIPTION_CHARS: usize = 5_000;
+/// Bytes of a body that stays in its database row; larger ones are files under `blobs/`.
+pub const BODY_IN_ROW_BYTES: usize = 64 * 1024;
+/// Bytes of an effect's input that is journalled whole; above it the journal keeps its SHA-256.
+pub const JOURNALLED_INPUT_BYTES: usize = 1024 * 1024;
+/// Events in one run's journal.
+pub const JOURNAL_EVENTS: u64 = 250_000;
+/// How long one run may last.
+pub const RUN_DURATION: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Pure steps the machine takes before it pauses, so that a cancel can come in.
+pub const PURE_STEPS: usize = 10_000;
+/// Bytes of fetched mails in flight at once.
+pub const MAIL_WINDOW_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one mail; a larger one goes to the dead-letter box with its headers.
+pub const MAIL_BYTES: usize = 64 * 1024 * 1024;
+/// Header fields of one mail.
+pub const MAIL_HEADERS: usize = 10_000;
+/// MIME parts of one mail.
+pub const MAIL_PARTS: usize = 1_000;
+/// Depth of nested MIME parts.
+pub const MAIL_NESTING: usize = 100;
+/// Mails taken through the intake door in one commit.
+pub const INTAKE_BATCH: usize = 100;
+/// Automatic mails to one recipient within an hour.
+pub const AUTOMATIC_MAILS_PER_HOUR: u32 = 5;
+/// Bytes of a form submission.
+pub const FORM_BYTES: usize = 10 * 1024 * 1024;
+/// Form submissions a minute from one client.
+pub const FORM_POSTS_PER_MINUTE: u32 = 30;
+/// How long a form's thank-you page waits for the incident's number.
+pub const FORM_THANKS_WAIT: Duration = Duration::from_secs(2);
+/// Redirects and other hops of one outgoing HTTP call.
+pub const HTTP_HOPS: usize = 10;
+/// Bytes of an HTTP answer after decompression.
+pub const HTTP_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+/// One outgoing HTTP call without its retries, as in Logic Apps.
+pub const HTTP_CALL: Duration = Duration::from_secs(120);
+/// Characters of one expression (Logic Apps' limit).
+pub const EXPRESSION_CHARS: usize = 8_192;
+/// Nesting of one expression or template, so that no input exhausts the stack.
+pub const EXPRESSION_NESTING: usize = 128;
+/// Characters one string function may return (Logic Apps' limit).
+pub const STRING_RESULT_CHARS: usize = 104_857_600;
+/// Length of an action's id.
+pub const ACTION_ID_CHARS: usize = 80;
+/// Bytes of one playbook, test or configuration file.
+pub const PLAYBOOK_BYTES: usize = 1024 * 1024;
+/// Actions of one playbook (Logic Apps' limit).
+pub const PLAYBOOK_ACTIONS: usize = 500;
+/// Runs kept in memory at once; the others wait on disk.
+pub const ACTIVE_RUNS: usize = 512;
+/// Operations taken into one commit at most.
+pub const COMMIT_BATCH: usize = 512;
