@@ -1,1 +1,155 @@
-//! (room incident)
+//! The incident, with Microsoft Sentinel's shape, enums, limits and rules.
+
+mod draft;
+mod resource;
+
+pub use draft::{Draft, Refusal};
+pub use resource::Workspace;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Severity {
+    High,
+    Medium,
+    Low,
+    Informational,
+}
+
+/// How far the work on it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Status {
+    New,
+    Active,
+    Closed,
+}
+
+/// What a closed incident turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Classification {
+    Undetermined,
+    TruePositive,
+    BenignPositive,
+    FalsePositive,
+}
+
+/// Why it was classified so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum ClassificationReason {
+    SuspiciousActivity,
+    SuspiciousButExpected,
+    IncorrectAlertLogic,
+    InaccurateData,
+}
+
+macro_rules! names {
+    ($type:ident: $($variant:ident),+) => {
+        impl $type {
+            /// Every value, in Sentinel's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name Sentinel gives it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant)),+ }
+            }
+
+            /// The value of this name, ignoring case and surrounding white space.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str().eq_ignore_ascii_case(name.trim()))
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+names!(Severity: High, Medium, Low, Informational);
+names!(Status: New, Active, Closed);
+names!(Classification: Undetermined, TruePositive, BenignPositive, FalsePositive);
+names!(ClassificationReason: SuspiciousActivity, SuspiciousButExpected, IncorrectAlertLogic, InaccurateData);
+
+/// Who an incident is assigned to; all `None` means nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    pub object_id: Option<String>,
+    pub email: Option<String>,
+    pub assigned_to: Option<String>,
+    pub user_principal_name: Option<String>,
+}
+
+impl Owner {
+    /// An owner from what a person writes: an object id (UUID), or a UPN or mail address.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() {
+            Self::default()
+        } else if Uuid::try_parse(text).is_ok() {
+            Self { object_id: Some(text.to_owned()), ..Self::default() }
+        } else {
+            let email = text.contains('@').then(|| text.to_owned());
+            Self {
+                email,
+                assigned_to: Some(text.to_owned()),
+                user_principal_name: Some(text.to_owned()),
+                object_id: None,
+            }
+        }
+    }
+
+    /// Whether nobody is named.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where an incident came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The run that made it.
+    pub run: Option<Uuid>,
+    /// The playbook's name.
+    pub playbook: Option<String>,
+    /// The playbook's version.
+    pub version: Option<String>,
+    /// The stored event (mail, submission, tick) that started the run.
+    pub event: Option<Uuid>,
+    /// The report in a few words: a mail's subject and Message-ID, a form's path and response id.
+    pub report: Option<String>,
+}
+
+/// An incident as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// Its name in the API, a GUID.
+    pub id: Uuid,
+    /// Sequential in its workspace, from 1, without gaps.
+    pub number: u64,
+    /// Changes with every write.
+    pub etag: Uuid,
+    pub title: String,
+    pub description: String,
+    pub severity: Severity,
+    pub status: Status,
+    pub classification: Option<Classification>,
+    pub classification_reason: Option<ClassificationReason>,
+    pub classification_comment: Option<String>,
+    pub owner: Owner,
+    pub tags: Vec<String>,
+    pub first_activity: Option<DateTime<Utc>>,
+    pub last_activity: Option<DateTime<Utc>>,
+    pub created: DateTime<Utc>,
+    pub modified: DateTime<Utc>,
+    pub provenance: Provenance,
+}

@@ -1,1 +1,151 @@
-//! (room store)
+//! Where things rest. The [`Store`] trait speaks in whole operations, each one transaction, so that no other room knows
+//! SQL and a second database is one more folder.
+
+pub mod intake;
+pub mod mailbox;
+pub mod query;
+pub mod run;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::incident::Incident;
+use intake::{Intake, Verdict};
+use mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask};
+use query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage};
+use run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer};
+
+/// Names a run; version 7, so that ids sort by age.
+pub type RunId = Uuid;
+/// Names a stored event.
+pub type EventId = Uuid;
+
+/// What went wrong in the store, told apart by what the caller can do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// No room on the disk, or the database or its folder may not be written. Nothing was committed; try again later.
+    #[error("the data folder cannot be written: {0}")]
+    Unavailable(Arc<str>),
+    /// The journal already holds an event at this place: another driver has the run.
+    #[error("run {run} already has an event {seq} in its journal")]
+    Conflict { run: RunId, seq: u64 },
+    /// What was asked for does not exist.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// Anything else: a damaged file, a bug.
+    #[error("the database failed: {0}")]
+    Failed(Arc<str>),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without anything being repaired by hand but room or rights.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// A version of a playbook: everything that decides what it does, under its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Hex SHA-256 of the rest.
+    pub id: String,
+    /// The playbook's name.
+    pub playbook: String,
+    /// The file it was read from, as the author knows it.
+    pub path: String,
+    /// The playbook's source, its reached templates and its plain parameter values, as `playbook::Bundle` serialises them.
+    pub bundle: String,
+}
+
+/// The durable state of Larum. Every operation is one transaction that is on disk when it returns.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- playbook versions ---
+
+    /// Keeps a version and makes it its playbook's current one.
+    async fn keep_version(&self, version: Version, at: DateTime<Utc>) -> Result<(), StoreError>;
+    /// A version by its hash.
+    async fn version(&self, id: &str) -> Result<Option<Version>, StoreError>;
+    /// The last good version of every playbook that was ever loaded and not withdrawn.
+    async fn current_versions(&self) -> Result<Vec<Version>, StoreError>;
+    /// Marks a playbook as removed, so that no new run starts from its last version.
+    async fn withdraw_playbook(&self, playbook: &str, at: DateTime<Utc>) -> Result<(), StoreError>;
+
+    // --- intake: one door ---
+
+    /// Takes a batch of reports: events, de-duplication keys, runs, history, mail tasks and the feed's cursor in one
+    /// transaction. The verdicts come in the order of the reports.
+    async fn accept(&self, intake: Intake) -> Result<Vec<Verdict>, StoreError>;
+    /// A mailbox's cursor and liveness, `None` before the first contact.
+    async fn feed(&self, feed: &FeedName) -> Result<Option<Feed>, StoreError>;
+    /// Notes that a mailbox was heard from, or why not; also a new UIDVALIDITY or the fixed start.
+    async fn note_feed(&self, feed: &FeedName, news: FeedNews) -> Result<(), StoreError>;
+    /// Flags and moves that are still to be done in a mailbox, oldest first.
+    async fn mail_tasks(&self, feed: &FeedName, limit: usize) -> Result<Vec<MailTask>, StoreError>;
+    /// Forgets tasks the server confirmed.
+    async fn mail_tasks_done(&self, tasks: &[i64]) -> Result<(), StoreError>;
+    /// Puts a mail that cannot be taken into the dead-letter box and moves the cursor past it, in one transaction.
+    async fn bury(&self, burial: Burial) -> Result<i64, StoreError>;
+    /// The dead letters, newest first.
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError>;
+    /// A dead letter's raw mail (or headers).
+    async fn dead_letter_raw(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Asks that a dead letter be tried again by its mailbox's reader.
+    async fn retry_dead_letter(&self, id: i64) -> Result<(), StoreError>;
+    /// Dead letters of a feed that somebody asked to try again.
+    async fn dead_letters_to_retry(&self, feed: &FeedName) -> Result<Vec<DeadLetter>, StoreError>;
+
+    // --- runs ---
+
+    /// Everything needed to drive a run: where it came from and its whole journal.
+    async fn load_run(&self, run: RunId) -> Result<Option<StoredRun>, StoreError>;
+    /// Runs that have not ended and are not suspended, oldest first; `after` continues a listing.
+    async fn open_runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<OpenRun>, StoreError>;
+    /// Appends to a run's journal, with the local effect and timer changes that belong to it, in one transaction.
+    /// Returns the events as they were stored, in order.
+    async fn record(&self, record: Record) -> Result<Recorded, StoreError>;
+    /// Ends a run (or suspends it), with its action records and, for a report that came to nothing, the fallback incident.
+    async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError>;
+    /// Timers that are due, soonest first.
+    async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError>;
+    /// When the next timer is due.
+    async fn next_timer(&self) -> Result<Option<DateTime<Utc>>, StoreError>;
+    /// Deletes runs that ended before `before`, with their journals, and blobs nothing refers to. Keys, incidents and
+    /// the events incidents name stay. Returns how many runs went.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
+
+    // --- outgoing mail ---
+
+    /// Reserves the right to send an automatic mail: `false` when a recipient already got `limit` within the hour. A
+    /// repeated call with the same Message-ID answers as the first did and counts once.
+    async fn reserve_mail(
+        &self,
+        message_id: &str,
+        recipients: &[String],
+        at: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<bool, StoreError>;
+
+    // --- questions ---
+
+    /// Incidents, newest first.
+    async fn incidents(&self, filter: IncidentFilter) -> Result<Vec<Incident>, StoreError>;
+    /// One incident by its number.
+    async fn incident(&self, number: u64) -> Result<Option<Incident>, StoreError>;
+    /// The number of the incident that a run made, if it made one.
+    async fn incident_of_run(&self, run: RunId) -> Result<Option<u64>, StoreError>;
+    /// Runs, newest first.
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError>;
+    /// A stored event: what a trigger saw.
+    async fn event(&self, event: EventId) -> Result<Option<StoredEvent>, StoreError>;
+    /// The raw message an event arrived as.
+    async fn message(&self, event: EventId) -> Result<Option<StoredMessage>, StoreError>;
+    /// What a trigger accepted, found a duplicate or skipped, newest first.
+    async fn history(&self, feed: Option<&FeedName>, limit: usize) -> Result<Vec<HistoryEntry>, StoreError>;
+    /// Every mailbox Larum has a record of.
+    async fn feeds(&self) -> Result<Vec<Feed>, StoreError>;
+}

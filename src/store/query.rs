@@ -1,0 +1,85 @@
+//! Questions about what is kept, and their answers.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{EventId, RunId, mailbox::FeedName, run::RunStatus};
+use crate::incident::{Severity, Status};
+
+/// Which incidents to list.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentFilter {
+    pub status: Option<Status>,
+    pub severity: Option<Severity>,
+    /// Only incidents numbered below this, to go on after a page.
+    pub below: Option<u64>,
+    pub limit: usize,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    pub status: Option<RunStatus>,
+    pub playbook: Option<String>,
+    /// Only runs older than this one, to go on after a page.
+    pub before: Option<RunId>,
+    pub limit: usize,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    pub run: RunId,
+    pub playbook: String,
+    pub version: String,
+    pub status: RunStatus,
+    pub started: DateTime<Utc>,
+    pub ended: Option<DateTime<Utc>>,
+    pub event: EventId,
+    pub report: String,
+    pub incident: Option<u64>,
+    pub error: Option<Value>,
+}
+
+/// What a trigger saw.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StoredEvent {
+    pub event: EventId,
+    pub feed: FeedName,
+    pub kind: String,
+    pub at: DateTime<Utc>,
+    pub summary: String,
+    /// The trigger's outputs.
+    pub outputs: Value,
+    pub resembles: Option<EventId>,
+}
+
+/// A message as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    pub sha256: String,
+    pub raw: Vec<u8>,
+}
+
+/// One line of a trigger's history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryEntry {
+    pub at: DateTime<Utc>,
+    pub feed: FeedName,
+    /// The report in a few words.
+    pub summary: String,
+    /// The playbook it concerns; `None` when nothing listened.
+    pub playbook: Option<String>,
+    pub outcome: HistoryOutcome,
+}
+
+/// What became of a report, for one playbook.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum HistoryOutcome {
+    Accepted { event: EventId, run: RunId },
+    Duplicate { event: EventId, run: Option<RunId> },
+    Skipped { because: String },
+    Dead { letter: i64, because: String },
+}

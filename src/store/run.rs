@@ -1,0 +1,157 @@
+//! A run as the store sees it: where it came from, its journal as opaque bytes, its timers, its end.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{EventId, RunId, Version};
+use crate::incident::{Draft, Incident, Provenance};
+
+/// How far a run is. The names are Logic Apps'; `Suspended` waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum RunStatus {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Cancelled,
+    /// Replay differs from what was recorded (`ReplayDiffers`); a person resumes or cancels it.
+    Suspended,
+}
+
+impl RunStatus {
+    pub const ALL: &'static [Self] =
+        &[Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Suspended];
+
+    /// The name shown and stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::TimedOut => "TimedOut",
+            Self::Cancelled => "Cancelled",
+            Self::Suspended => "Suspended",
+        }
+    }
+
+    /// The status of this name, ignoring case.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|status| status.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A run that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    pub run: RunId,
+    pub playbook: String,
+    pub version: String,
+    /// It only waits for timers that are not due yet: it need not be in memory.
+    pub waiting_until: Option<DateTime<Utc>>,
+}
+
+/// A run with all that decides it.
+#[derive(Debug, Clone)]
+pub struct StoredRun {
+    pub run: RunId,
+    pub status: RunStatus,
+    pub version: Version,
+    pub event: EventId,
+    /// Which trigger kind saw the event.
+    pub kind: String,
+    /// The event in a few words.
+    pub summary: String,
+    /// The event that has the same Message-ID and other content.
+    pub resembles: Option<EventId>,
+    pub started: DateTime<Utc>,
+    pub ended: Option<DateTime<Utc>>,
+    pub seed: [u8; 32],
+    /// The trigger's outputs as JSON text.
+    pub outputs: String,
+    /// The journal in order; event `n` has sequence number `n`, from 0. Empty once the run was pruned to its records.
+    pub journal: Vec<Vec<u8>>,
+    /// Set when it ended: error and action records.
+    pub error: Option<Value>,
+    pub actions: Option<Value>,
+}
+
+/// New events for a run's journal.
+pub struct Record {
+    pub run: RunId,
+    /// The sequence number the first of them takes.
+    pub first: u64,
+    /// Events whose bytes are known beforehand.
+    pub events: Vec<Vec<u8>>,
+    /// An effect in the built-in workspace, committed with the event that tells of it.
+    pub local: Option<LocalEffect>,
+    /// Timers that start with these events.
+    pub sleep: Vec<Timer>,
+    /// Timers that are no longer wanted, by number.
+    pub unsleep: Vec<u64>,
+    /// `Some` when the run now only waits: until when.
+    pub waiting_until: Option<DateTime<Utc>>,
+}
+
+impl Record {
+    /// A record of events only.
+    #[must_use]
+    pub fn events(run: RunId, first: u64, events: Vec<Vec<u8>>) -> Self {
+        Self { run, first, events, local: None, sleep: Vec::new(), unsleep: Vec::new(), waiting_until: None }
+    }
+}
+
+/// A change in the built-in workspace that happens exactly when its journal event does.
+pub enum LocalEffect {
+    /// Creates an incident; the number is only known inside the transaction, so the event is written there.
+    CreateIncident {
+        draft: Box<Draft>,
+        provenance: Provenance,
+        at: DateTime<Utc>,
+        /// The incident's id and etag, chosen by the caller.
+        id: uuid::Uuid,
+        event: Box<dyn FnOnce(&Incident) -> Vec<u8> + Send>,
+    },
+}
+
+/// What was recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The events as stored, those of `events` first, then the local effect's.
+    pub events: Vec<Vec<u8>>,
+    /// The incident a local effect made.
+    pub incident: Option<Incident>,
+}
+
+/// A timer of a run, on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    pub run: RunId,
+    /// The machine's number for it, unique within the run.
+    pub timer: u64,
+    pub until: DateTime<Utc>,
+}
+
+/// The end of a run.
+#[derive(Debug)]
+pub struct Finish {
+    pub run: RunId,
+    pub status: RunStatus,
+    pub at: DateTime<Utc>,
+    /// `{code, message}` of a run that failed.
+    pub error: Option<Value>,
+    /// The action records, JSON text.
+    pub actions: String,
+    /// Made in the same transaction when the run itself made no incident.
+    pub fallback: Option<Fallback>,
+}
+
+/// The incident that keeps a failed report from falling silent.
+#[derive(Debug)]
+pub struct Fallback {
+    pub draft: Draft,
+    pub provenance: Provenance,
+    pub id: uuid::Uuid,
+}
