@@ -3,3 +3,9 @@
 mod scope;
 
 pub use scope::{Lookup, Scope};
+
+/// A value of a playbook (`with:`, `if:`): literals and templates, evaluated together.
+#[derive(Debug, Clone)]
+pub enum Tree {
+    Literal(serde_json::Value),
+}

@@ -1,5 +1,7 @@
 //! What goes through the intake door, and what comes back.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -30,7 +32,7 @@ pub struct Report {
     /// The report in a few words, for the incident's provenance and for history: subject and Message-ID, form path.
     pub summary: String,
     /// What the trigger delivers, the trigger's outputs as JSON text.
-    pub outputs: String,
+    pub outputs: Arc<str>,
     /// The raw message, kept once.
     pub raw: Option<Vec<u8>>,
     /// One entry for each playbook that listens: start it, or say why not.

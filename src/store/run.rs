@@ -1,10 +1,12 @@
 //! A run as the store sees it: where it came from, its journal as opaque bytes, its timers, its end.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EventId, RunId, Version};
+use super::{EventId, RunId};
 use crate::incident::{Draft, Incident, Provenance};
 
 /// How far a run is. The names are Logic Apps'; `Suspended` waits for a person.
@@ -58,7 +60,9 @@ pub struct OpenRun {
 pub struct StoredRun {
     pub run: RunId,
     pub status: RunStatus,
-    pub version: Version,
+    pub playbook: String,
+    /// The version it started with and keeps; [`super::Store::version`] has it.
+    pub version: String,
     pub event: EventId,
     /// Which trigger kind saw the event.
     pub kind: String,
@@ -70,7 +74,7 @@ pub struct StoredRun {
     pub ended: Option<DateTime<Utc>>,
     pub seed: [u8; 32],
     /// The trigger's outputs as JSON text.
-    pub outputs: String,
+    pub outputs: Arc<str>,
     /// The journal in order; event `n` has sequence number `n`, from 0. Empty once the run was pruned to its records.
     pub journal: Vec<Vec<u8>>,
     /// Set when it ended: error and action records.

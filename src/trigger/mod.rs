@@ -1,1 +1,3 @@
-//! (room trigger)
+//! What starts runs. Every trigger hands what it saw to one door, [`intake::Door`].
+
+pub mod intake;

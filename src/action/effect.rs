@@ -1,0 +1,136 @@
+//! Effects: the part of an action that touches the world, and what it is given to do so.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Outcome;
+use crate::{
+    clock::Clock,
+    config::Config,
+    incident::{Draft, Incident, Provenance},
+    secret::Vault,
+    store::{EventId, RunId, Store},
+};
+
+/// What a crash in the middle of an effect means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectKind {
+    /// Commits in the same transaction as its journal event: exactly once.
+    Local,
+    /// Carries an identity that derives from run, step and iteration: safe to repeat.
+    Identified,
+    /// Neither: the attempt is journalled first, and after a crash it ends `OutcomeUnknown` unless the author chose to repeat.
+    Bare {
+        /// `on_unknown: retry`
+        repeat_when_unknown: bool,
+    },
+}
+
+/// Who an effect is, whatever the attempt: derives from the run, the step and the iterations it stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity([u8; 32]);
+
+impl Identity {
+    /// The identity of `step` (an action's id and its iterations, as the engine writes steps) in `run`.
+    #[must_use]
+    pub fn of(run: RunId, step: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(run.as_bytes());
+        hash.update(step.as_bytes());
+        Self(hash.finalize().into())
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A UUID made from it; `purpose` keeps two UUIDs of one effect apart.
+    #[must_use]
+    pub fn uuid(&self, purpose: &str) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, &[&self.0[..], purpose.as_bytes()].concat())
+    }
+}
+
+/// What an action may know of the run it belongs to.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    pub run: RunId,
+    pub playbook: String,
+    pub version: String,
+    pub event: EventId,
+    /// Which trigger kind saw the event.
+    pub kind: String,
+    /// The event in a few words.
+    pub summary: String,
+    /// The trigger's outputs.
+    pub outputs: Arc<Value>,
+}
+
+impl RunInfo {
+    /// What the trigger delivered.
+    #[must_use]
+    pub fn trigger_body(&self) -> &Value {
+        self.outputs.get("body").unwrap_or(&Value::Null)
+    }
+
+    /// Where an incident of this run came from.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        Provenance {
+            run: Some(self.run),
+            playbook: Some(self.playbook.clone()),
+            version: Some(self.version.clone()),
+            event: Some(self.event),
+            report: Some(self.summary.clone()),
+        }
+    }
+}
+
+/// What effects are performed with; built once by the wiring.
+pub struct Services {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub vault: Vault,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// One attempt to perform an effect.
+pub struct Call<'a> {
+    pub run: &'a RunInfo,
+    pub identity: Identity,
+    /// From 1.
+    pub attempt: u32,
+    /// The evaluated `with:`, without null members.
+    pub input: &'a Value,
+    pub services: &'a Services,
+    /// The instant the attempt was journalled or began.
+    pub at: DateTime<Utc>,
+}
+
+/// What performing came to.
+pub enum Performed {
+    /// It is done, well or badly.
+    Outcome(Outcome),
+    /// It happens in the transaction that journals it.
+    Local(LocalChange),
+}
+
+/// A change of the built-in workspace, and the outcome it has once it happened.
+pub enum LocalChange {
+    CreateIncident { draft: Box<Draft>, id: Uuid, outcome: Box<dyn FnOnce(&Incident) -> Outcome + Send> },
+}
+
+/// The part of an action that touches the world.
+#[async_trait::async_trait]
+pub trait Effect: Send + Sync {
+    /// What a crash in the middle means, given the input.
+    fn kind(&self, input: &Value) -> EffectKind;
+
+    /// Performs one attempt. Never panics on any input; a fault of the world is an [`Outcome`], not an error.
+    async fn perform(&self, call: Call<'_>) -> Performed;
+}

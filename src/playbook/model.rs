@@ -1,0 +1,232 @@
+//! The checked playbook. Whatever could be wrong was refused before a value of these types exists.
+
+use std::{ops::Range, time::Duration};
+
+use serde_json::Value;
+
+use super::ActionStatus;
+use crate::{diagnostic::Source, expression::Tree};
+
+/// A playbook that passed every check.
+#[derive(Debug)]
+pub struct Playbook {
+    pub name: String,
+    pub description: Option<String>,
+    pub source: Source,
+    pub parameters: Vec<Parameter>,
+    pub variables: Vec<Variable>,
+    /// Whether a mailbox or form run that comes to nothing makes an incident; `fallback: none` turns it off.
+    pub fallback: bool,
+    pub trigger: Trigger,
+    pub actions: Vec<Action>,
+}
+
+/// A value that is given from outside, in `larum.yaml`.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: String,
+    pub kind: ParameterType,
+    pub default: Option<Value>,
+}
+
+/// The types of Logic Apps' parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterType {
+    String,
+    SecureString,
+    Int,
+    Float,
+    Bool,
+    Array,
+    Object,
+    SecureObject,
+}
+
+/// A variable of the run with its typed start value.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    pub name: String,
+    pub kind: VariableType,
+    pub default: Value,
+}
+
+/// The types of Logic Apps' variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VariableType {
+    Boolean,
+    Integer,
+    Float,
+    String,
+    Array,
+    Object,
+}
+
+/// What starts a run.
+#[derive(Debug)]
+pub enum Trigger {
+    Mailbox(MailboxTrigger),
+    Form(FormTrigger),
+    Schedule(ScheduleTrigger),
+    Manual,
+}
+
+impl Trigger {
+    /// The key it is written under.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Mailbox(_) => "mailbox",
+            Self::Form(_) => "form",
+            Self::Schedule(_) => "schedule",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A mail in a folder of a mailbox starts the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MailboxTrigger {
+    /// A maildir or imap connection of `larum.yaml`; `None` means the embedded maildir.
+    pub connection: Option<String>,
+    /// Default `INBOX`.
+    pub folder: String,
+    /// How often to look where the server offers no IDLE. Default one minute.
+    pub every: Duration,
+    pub filter: Filter,
+    pub after: After,
+}
+
+/// Which mails count; every given condition must hold, any entry of a list will do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// A part of the subject, ignoring case.
+    pub subject_contains: Option<String>,
+    /// Sender addresses, ignoring case.
+    pub from: Vec<String>,
+    /// `low`, `normal` or `high`.
+    pub importance: Option<String>,
+    pub has_attachments: Option<bool>,
+}
+
+/// What is done in the mailbox once the report is committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct After {
+    pub mark_seen: bool,
+    pub move_to: Option<String>,
+}
+
+/// A form that Larum serves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FormTrigger {
+    /// The address, `/forms/{path}`.
+    pub path: String,
+    pub title: String,
+    pub fields: Vec<Field>,
+}
+
+/// One field of a form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    pub id: String,
+    pub label: String,
+    pub kind: FieldType,
+    pub required: bool,
+    /// In characters.
+    pub max_length: Option<usize>,
+    /// Of a choice.
+    pub options: Vec<String>,
+    /// Of a choice: more than one answer may be given.
+    pub multiple: bool,
+}
+
+/// What a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    Text,
+    LongText,
+    Choice,
+    Email,
+    Url,
+    Date,
+    Number,
+    Checkbox,
+}
+
+/// A clock starts the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleTrigger {
+    /// Five fields as Unix has them, six with seconds first; checked.
+    pub cron: String,
+    /// An IANA zone. Default UTC.
+    pub time_zone: chrono_tz::Tz,
+    pub missed: Missed,
+}
+
+/// What becomes of ticks that passed while Larum was not running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Missed {
+    Skip,
+    #[default]
+    RunOnce,
+    RunAll,
+}
+
+/// One step.
+#[derive(Debug)]
+pub struct Action {
+    pub id: String,
+    /// Where the id stands in the file.
+    pub span: Range<usize>,
+    pub run_after: RunAfter,
+    /// For the whole action, retries included.
+    pub timeout: Option<Duration>,
+    pub retry: Retry,
+    pub secure_inputs: bool,
+    pub secure_outputs: bool,
+    pub description: Option<String>,
+    pub kind: ActionKind,
+}
+
+/// When an action may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunAfter {
+    /// With its container: the first of a list, or `run_after: {}`.
+    Start,
+    /// After these siblings (by index in the same list) ended in one of these statuses.
+    After(Vec<(usize, Vec<ActionStatus>)>),
+}
+
+/// What an action does.
+#[derive(Debug)]
+pub enum ActionKind {
+    If {
+        condition: Tree,
+        then: Vec<Action>,
+        otherwise: Vec<Action>,
+    },
+    /// One of the action room's actions.
+    Call {
+        action: &'static str,
+        /// An object; its keys are known inputs of the action.
+        with: Tree,
+    },
+}
+
+/// How often and when an action is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Retry {
+    /// Logic Apps' default: exponential, four retries, 7.5 s scaled, between 5 s and 45 s.
+    #[default]
+    Default,
+    None,
+    Fixed {
+        count: u32,
+        interval: Duration,
+    },
+    Exponential {
+        count: u32,
+        interval: Duration,
+        minimum_interval: Option<Duration>,
+        maximum_interval: Option<Duration>,
+    },
+}
