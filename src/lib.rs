@@ -18,4 +18,5 @@ pub mod clock;
 pub mod config;
 pub mod diagnostic;
 pub mod limits;
+pub mod metrics;
 pub mod secret;

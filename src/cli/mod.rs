@@ -1,1 +1,46 @@
-//! (room cli)
+//! The command line: one file per subcommand.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// How a command ended, as scripts read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The input is at fault.
+    InputAtFault = 1,
+    /// Wrong usage; clap ends with the same code.
+    WrongUsage = 2,
+    /// The outside world failed.
+    WorldFailed = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// How a command prints data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Turns reports into incidents: mails, forms and schedules start playbooks, playbooks create incidents.
+#[derive(Debug, Parser)]
+#[command(name = "larum", version, about, long_about = None)]
+pub struct Cli {}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    Cli::parse();
+    Exit::Done.into()
+}
