@@ -10,6 +10,8 @@ pub struct ActionSpec {
     /// The input that names a handlebars template (`template:` of send_email): it must be written out, and the machine
     /// hands the action the rendered text.
     pub template_input: Option<&'static str>,
+    /// The kinds of connection its `connection:` input may name (`smtp`); empty when it has no such input.
+    pub connections: &'static [&'static str],
     /// Whether `retry:` means anything for it.
     pub retries: bool,
 }
