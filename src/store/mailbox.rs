@@ -11,7 +11,8 @@ pub struct FeedName {
     pub folder: String,
 }
 
-/// How far a feed was read.
+/// How far a feed was read. It only moves forward: a cursor that stands before the stored one changes nothing, and one
+/// under another UIDVALIDITY neither, until [`FeedNews::Renumbered`] told of that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cursor {
     /// IMAP: everything up to and including `uid` was taken under this UIDVALIDITY (RFC 3501 §2.3.1.1).
@@ -25,6 +26,8 @@ pub enum Cursor {
 pub struct Feed {
     pub name: FeedName,
     pub cursor: Option<Cursor>,
+    /// When it was met: [`FeedNews::Met`], or the first accepted batch. `None` while it has only failed to answer.
+    pub met: Option<DateTime<Utc>>,
     /// Only reports received at or after this instant count; fixed at first contact, `None` means all.
     pub start: Option<DateTime<Utc>>,
     /// When the feed last answered.
@@ -40,7 +43,7 @@ pub struct Feed {
 /// News of a feed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedNews {
-    /// First contact: from here on the start is fixed.
+    /// First contact: from here on the start is fixed; a second first contact changes nothing.
     Met { start: Option<DateTime<Utc>>, cursor: Option<Cursor>, at: DateTime<Utc> },
     /// It answered.
     Heard { at: DateTime<Utc> },

@@ -80,7 +80,8 @@ pub trait Store: Send + Sync + 'static {
     /// Takes a batch of reports: events, de-duplication keys, runs, history, mail tasks and the feed's cursor in one
     /// transaction. The verdicts come in the order of the reports.
     async fn accept(&self, intake: Intake) -> Result<Vec<Verdict>, StoreError>;
-    /// A mailbox's cursor and liveness, `None` before the first contact.
+    /// A feed's cursor and liveness, `None` before the first contact (it may have failed to answer before that; see
+    /// [`Store::feeds`]).
     async fn feed(&self, feed: &FeedName) -> Result<Option<Feed>, StoreError>;
     /// Notes that a mailbox was heard from, or why not; also a new UIDVALIDITY or the fixed start.
     async fn note_feed(&self, feed: &FeedName, news: FeedNews) -> Result<(), StoreError>;
@@ -96,6 +97,8 @@ pub trait Store: Send + Sync + 'static {
     async fn dead_letter_raw(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError>;
     /// Asks that a dead letter be tried again by its mailbox's reader.
     async fn retry_dead_letter(&self, id: i64) -> Result<(), StoreError>;
+    /// Forgets a dead letter whose mail was taken after all. Burying it again instead ends the retry too.
+    async fn forget_dead_letter(&self, id: i64) -> Result<(), StoreError>;
     /// Dead letters of a feed that somebody asked to try again.
     async fn dead_letters_to_retry(&self, feed: &FeedName) -> Result<Vec<DeadLetter>, StoreError>;
 
@@ -114,8 +117,8 @@ pub trait Store: Send + Sync + 'static {
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError>;
     /// When the next timer is due.
     async fn next_timer(&self) -> Result<Option<DateTime<Utc>>, StoreError>;
-    /// Deletes runs that ended before `before`, with their journals, and blobs nothing refers to. Keys, incidents and
-    /// the events incidents name stay. Returns how many runs went.
+    /// Deletes runs that ended before `before`, with their journals, history older than that, and events and blobs that
+    /// nothing refers to. Keys, incidents and the events incidents name stay. Returns how many runs went.
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
 
     // --- outgoing mail ---

@@ -8,7 +8,7 @@ use super::{EventId, RunId, mailbox::FeedName, run::RunStatus};
 use crate::incident::{Severity, Status};
 
 /// Which incidents to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct IncidentFilter {
     pub status: Option<Status>,
     pub severity: Option<Severity>,
@@ -17,14 +17,28 @@ pub struct IncidentFilter {
     pub limit: usize,
 }
 
+impl Default for IncidentFilter {
+    /// The newest hundred.
+    fn default() -> Self {
+        Self { status: None, severity: None, below: None, limit: 100 }
+    }
+}
+
 /// Which runs to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunFilter {
     pub status: Option<RunStatus>,
     pub playbook: Option<String>,
     /// Only runs older than this one, to go on after a page.
     pub before: Option<RunId>,
     pub limit: usize,
+}
+
+impl Default for RunFilter {
+    /// The newest hundred.
+    fn default() -> Self {
+        Self { status: None, playbook: None, before: None, limit: 100 }
+    }
 }
 
 /// A run in a list.

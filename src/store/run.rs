@@ -95,7 +95,7 @@ pub struct Record {
     pub sleep: Vec<Timer>,
     /// Timers that are no longer wanted, by number.
     pub unsleep: Vec<u64>,
-    /// `Some` when the run now only waits: until when.
+    /// `Some` when the run now only waits: until when. `None` says that it does something again.
     pub waiting_until: Option<DateTime<Utc>>,
 }
 
@@ -114,7 +114,7 @@ pub enum LocalEffect {
         draft: Box<Draft>,
         provenance: Provenance,
         at: DateTime<Utc>,
-        /// The incident's id and etag, chosen by the caller.
+        /// The incident's id, and its first etag.
         id: uuid::Uuid,
         event: Box<dyn FnOnce(&Incident) -> Vec<u8> + Send>,
     },
