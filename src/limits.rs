@@ -24,10 +24,26 @@ pub const MAIL_HEADERS: usize = 10_000;
 pub const MAIL_PARTS: usize = 1_000;
 /// Depth of nested MIME parts.
 pub const MAIL_NESTING: usize = 100;
+/// Bytes of one header field that are read; more is kept in the raw message only.
+pub const MAIL_FIELD_BYTES: usize = 64 * 1024;
+/// Bytes of one part's header fields after each was cut to [`MAIL_FIELD_BYTES`]; every address in them becomes an object.
+pub const MAIL_HEADER_BYTES: usize = 1024 * 1024;
+/// Bytes of a mail's text, and as many of its HTML, that a playbook sees; the raw message keeps all.
+pub const MAIL_BODY_BYTES: usize = 1024 * 1024;
+/// Characters of a subject that a playbook sees.
+pub const MAIL_SUBJECT_CHARS: usize = 2_000;
+/// Addresses of one mail that a playbook sees in each of `to`, `cc`, `bcc` and `replyTo`.
+pub const MAIL_ADDRESSES: usize = 1_000;
+/// Nesting of HTML that is laid out as text; deeper HTML only loses its tags, because a layout recurses.
+pub const HTML_NESTING: usize = 200;
 /// Mails taken through the intake door in one commit.
 pub const INTAKE_BATCH: usize = 100;
 /// Automatic mails to one recipient within an hour.
 pub const AUTOMATIC_MAILS_PER_HOUR: u32 = 5;
+/// How long an SMTP server may take for one answer; RFC 5321 §4.5.3.2 would allow minutes, a run should not wait so long.
+pub const SMTP_ANSWER: Duration = Duration::from_secs(60);
+/// Connections kept to one SMTP server at once; providers refuse more than a few.
+pub const SMTP_CONNECTIONS: u32 = 4;
 /// Bytes of a form submission.
 pub const FORM_BYTES: usize = 10 * 1024 * 1024;
 /// Form submissions a minute from one client.
