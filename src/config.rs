@@ -35,6 +35,8 @@ pub struct Server {
     pub public_url: Option<url::Url>,
     /// Networks whose `X-Forwarded-*` headers count.
     pub trusted_proxies: Vec<IpNet>,
+    /// Form submissions a minute from one client; 0 means no limit. Default 30.
+    pub form_posts_per_minute: u32,
 }
 
 /// The built-in workspace's name, as Sentinel addresses one.
@@ -164,6 +166,7 @@ impl Default for Config {
                 listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
                 public_url: None,
                 trusted_proxies: Vec::new(),
+                form_posts_per_minute: crate::limits::FORM_POSTS_PER_MINUTE,
             },
             data: PathBuf::from("larum-data"),
             playbooks: vec![PathBuf::from("playbooks")],

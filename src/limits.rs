@@ -46,10 +46,32 @@ pub const SMTP_ANSWER: Duration = Duration::from_secs(60);
 pub const SMTP_CONNECTIONS: u32 = 4;
 /// Bytes of a form submission.
 pub const FORM_BYTES: usize = 10 * 1024 * 1024;
-/// Form submissions a minute from one client.
+/// Form submissions a minute from one client, unless `server.form_posts_per_minute` says otherwise.
 pub const FORM_POSTS_PER_MINUTE: u32 = 30;
 /// How long a form's thank-you page waits for the incident's number.
 pub const FORM_THANKS_WAIT: Duration = Duration::from_secs(2);
+/// How long a JSON submission may ask to wait for the incident's number (`Prefer: wait=N`), so that no caller holds a connection for ever.
+pub const FORM_PREFERRED_WAIT: Duration = Duration::from_secs(30);
+/// How long a form page may stand open before it is sent; afterwards its submission id is refused.
+pub const FORM_PAGE_AGE: Duration = Duration::from_secs(24 * 3600);
+/// Size of a number in a form: what every program reads back exactly (2^53 - 1).
+pub const FORM_NUMBER: f64 = 9_007_199_254_740_991.0;
+/// Characters of an `Idempotency-Key`, since keys are kept for ever.
+pub const IDEMPOTENCY_KEY_CHARS: usize = 200;
+/// Clients whose submissions are counted at once, so that many addresses cannot fill the memory.
+pub const FORM_CLIENTS: usize = 10_000;
+/// Bytes read and thrown away of a body that is too large, so that its sender gets to read the answer.
+pub const DISCARDED_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// How long a client may take to send a request's headers, and how long an idle connection is kept.
+pub const REQUEST_HEADERS: Duration = Duration::from_secs(15);
+/// How long a client may take to send a request's body.
+pub const REQUEST_BODY: Duration = Duration::from_secs(60);
+/// Connections served at once; further ones wait to be accepted.
+pub const CONNECTIONS: usize = 1_024;
+/// Bytes of large request bodies (over [`BODY_IN_ROW_BYTES`]) held in memory at once.
+pub const BODIES_IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
+/// How long requests under way may take to end when Larum stops.
+pub const DRAIN: Duration = Duration::from_secs(10);
 /// Redirects and other hops of one outgoing HTTP call.
 pub const HTTP_HOPS: usize = 10;
 /// Bytes of an HTTP answer after decompression.
