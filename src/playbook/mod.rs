@@ -1,6 +1,7 @@
 //! A playbook: YAML with positions in, a checked [`Playbook`] out.
 
 mod bundle;
+pub mod cron;
 mod model;
 mod status;
 mod vocabulary;

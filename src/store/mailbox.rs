@@ -17,8 +17,9 @@ pub struct FeedName {
 pub enum Cursor {
     /// IMAP: everything up to and including `uid` was taken under this UIDVALIDITY (RFC 3501 §2.3.1.1).
     Imap { uid_validity: u32, uid: u32 },
-    /// Schedule: the last tick that was taken.
-    Tick(DateTime<Utc>),
+    /// Schedule: every tick up to and including `at` was taken. `of` is the schedule the ticks are of (expression and
+    /// zone): when it is edited, even while Larum is down, counting starts anew and no tick of the past comes up.
+    Tick { at: DateTime<Utc>, of: String },
 }
 
 /// A feed as it is kept.
