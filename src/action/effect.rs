@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     incident::{Draft, Incident, Provenance},
+    metrics::Metrics,
     secret::Vault,
     store::{EventId, RunId, Store},
 };
@@ -67,6 +68,8 @@ pub struct RunInfo {
     pub kind: String,
     /// The event in a few words.
     pub summary: String,
+    /// An earlier event with the same Message-ID and other content.
+    pub resembles: Option<EventId>,
     /// The trigger's outputs.
     pub outputs: Arc<Value>,
 }
@@ -97,6 +100,7 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     pub vault: Vault,
     pub clock: Arc<dyn Clock>,
+    pub metrics: Metrics,
 }
 
 /// One attempt to perform an effect.

@@ -21,7 +21,7 @@ pub struct ActionType {
 /// How an action works.
 pub enum Nature {
     /// Evaluated inside the machine, unjournalled: same input, same outcome.
-    Pure(fn(Value) -> Outcome),
+    Pure(fn(&Value) -> Outcome),
     /// Touches the world: a command for the driver.
     Effect(&'static dyn Effect),
 }
