@@ -3,6 +3,8 @@
 //! Each kind of fault has a stable code and a page in `docs/codes/`. The world's faults (a server that does not
 //! answer) are ordinary errors and live with whoever met them.
 
+pub mod codes;
+
 use std::{fmt, ops::Range, sync::Arc};
 
 use serde::Serialize;
@@ -141,6 +143,71 @@ impl Serialize for Diagnostic {
         out.serialize_field("help", &self.help)?;
         out.end()
     }
+}
+
+/// Collects the faults of one text.
+#[derive(Debug)]
+pub struct Faults {
+    source: Source,
+    list: Vec<Diagnostic>,
+}
+
+impl Faults {
+    /// No faults yet in `source`.
+    #[must_use]
+    pub fn new(source: &Source) -> Self {
+        Self { source: source.clone(), list: Vec::new() }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Adds a fault at `span`.
+    pub fn add(&mut self, code: Code, span: Range<usize>, message: impl Into<String>) {
+        self.list.push(Diagnostic::new(code, &self.source, span, message));
+    }
+
+    /// Adds a fault with a sentence on what to do, when there is one.
+    pub fn add_with(&mut self, code: Code, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
+        self.list.push(Diagnostic { help, ..Diagnostic::new(code, &self.source, span, message) });
+    }
+
+    /// Adds a fault that may be in another text.
+    pub fn push(&mut self, fault: Diagnostic) {
+        self.list.push(fault);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// All of them, by file and position.
+    #[must_use]
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut list = self.list;
+        sort(&mut list);
+        list
+    }
+}
+
+/// Orders faults by file and position, and drops repeats (two actions that reach the same faulty template).
+pub fn sort(faults: &mut Vec<Diagnostic>) {
+    faults.sort_by(|a, b| {
+        let key = |fault: &Diagnostic| (fault.source.name.clone(), fault.span.start, fault.span.end, fault.code);
+        key(a).cmp(&key(b))
+    });
+    faults.dedup();
+}
+
+/// A help sentence that names the known name nearest to `name`.
+#[must_use]
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, known).map(|near| format!("did you mean `{near}`?"))
 }
 
 /// The known name nearest to `name`, when one is near enough to be what was meant. Case and `-`/`_` do not count.

@@ -17,6 +17,8 @@ pub mod trigger;
 pub mod clock;
 pub mod config;
 pub mod diagnostic;
+pub mod duration;
 pub mod limits;
 pub mod metrics;
 pub mod secret;
+pub mod yaml;

@@ -88,6 +88,24 @@ pub const STRING_RESULT_CHARS: usize = 104_857_600;
 pub const ACTION_ID_CHARS: usize = 80;
 /// Bytes of one playbook, test or configuration file.
 pub const PLAYBOOK_BYTES: usize = 1024 * 1024;
+/// Lists and maps inside each other in one YAML file, so that no input exhausts the stack.
+pub const YAML_NESTING: usize = 64;
+/// Containers an action may stand in (Logic Apps' limit: levels 0 to 8).
+pub const ACTION_NESTING: usize = 8;
+/// Variables of one playbook (Logic Apps' limit).
+pub const VARIABLES: usize = 250;
+/// Parameters of one playbook (Logic Apps' limit).
+pub const PARAMETERS: usize = 50;
+/// Retries of one action (Logic Apps' limit).
+pub const RETRIES: u32 = 90;
+/// Shortest wait between two attempts (Logic Apps' limit).
+pub const RETRY_INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// Longest wait between two attempts (Logic Apps' limit).
+pub const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Fields of one form.
+pub const FORM_FIELDS: usize = 100;
+/// Characters one answer of a form may have, whatever the field says.
+pub const FORM_ANSWER_CHARS: usize = 100_000;
 /// Actions of one playbook (Logic Apps' limit).
 pub const PLAYBOOK_ACTIONS: usize = 500;
 /// Runs kept in memory at once; the others wait on disk.

@@ -1,0 +1,11 @@
+//! YAML in which every value knows its place. What may be written is YAML's core without anchors, tags and merge keys,
+//! so that a file says one thing and says it where it stands.
+
+mod fields;
+mod parse;
+mod place;
+mod tree;
+
+pub use fields::{Fields, Given};
+pub use parse::{file_name, parse, read_file};
+pub use tree::{Entry, Node, Style, Text, Value};

@@ -1,0 +1,122 @@
+//! From a place in a text's value to its place in the file.
+
+use std::ops::Range;
+
+use super::tree::{Node, Style, Text, Value};
+use crate::diagnostic::Source;
+
+impl Node {
+    /// The bytes of the file that a range of this text's value was written in. The whole scalar where the value was
+    /// written differently from what it says (folded, or with rare escapes).
+    #[must_use]
+    pub fn place(&self, source: &Source, range: Range<usize>) -> Range<usize> {
+        let Value::Text(text) = &self.value else { return self.span.clone() };
+        match places(text, &self.span, &source.text) {
+            Some(places) => {
+                let at = |offset: usize| places.get(offset.min(text.value.len())).copied();
+                let (Some(start), Some(end)) = (at(range.start), at(range.end)) else { return self.span.clone() };
+                start..end.max(start)
+            }
+            None => self.span.clone(),
+        }
+    }
+}
+
+/// For each byte of the value, and its end, the byte of the file; `None` when they cannot be matched one by one.
+fn places(text: &Text, span: &Range<usize>, file: &str) -> Option<Vec<usize>> {
+    let written = file.get(span.clone())?;
+    let places = match text.style {
+        Style::Plain => verbatim(written, span.start),
+        Style::SingleQuoted => single_quoted(written, span.start)?,
+        Style::DoubleQuoted => double_quoted(written, span.start)?,
+        Style::Literal => literal(text, written, span.start)?,
+        Style::Folded => return None,
+    };
+    // What was found must be what the parser read, or the offsets would point anywhere.
+    let read = places.bytes == text.value.as_bytes();
+    read.then_some(places.at)
+}
+
+/// Bytes as read, with where each stands; one more place for the end.
+struct Places {
+    bytes: Vec<u8>,
+    at: Vec<usize>,
+}
+
+fn verbatim(written: &str, start: usize) -> Places {
+    Places { bytes: written.as_bytes().to_vec(), at: (start..=start + written.len()).collect() }
+}
+
+/// `'it''s'`
+fn single_quoted(written: &str, start: usize) -> Option<Places> {
+    let inner = written.strip_prefix('\'')?.strip_suffix('\'')?.as_bytes();
+    let mut places = Places { bytes: Vec::with_capacity(inner.len()), at: Vec::with_capacity(inner.len() + 1) };
+    let mut offset = 0;
+    while let Some(byte) = inner.get(offset) {
+        places.bytes.push(*byte);
+        places.at.push(start + 1 + offset);
+        offset += if *byte == b'\'' { 2 } else { 1 };
+    }
+    places.at.push(start + 1 + offset);
+    Some(places)
+}
+
+/// `"a \"b\"\n"`, with the escapes that are one byte long.
+fn double_quoted(written: &str, start: usize) -> Option<Places> {
+    let inner = written.strip_prefix('"')?.strip_suffix('"')?.as_bytes();
+    let mut places = Places { bytes: Vec::with_capacity(inner.len()), at: Vec::with_capacity(inner.len() + 1) };
+    let mut offset = 0;
+    while let Some(byte) = inner.get(offset) {
+        places.at.push(start + 1 + offset);
+        if *byte == b'\\' {
+            places.bytes.push(match inner.get(offset + 1)? {
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'r' => b'\r',
+                escaped @ (b'"' | b'\\' | b'/' | b' ') => *escaped,
+                _ => return None,
+            });
+            offset += 2;
+        } else {
+            places.bytes.push(*byte);
+            offset += 1;
+        }
+    }
+    places.at.push(start + 1 + offset);
+    Some(places)
+}
+
+/// A `|` block: every line stands in the file, further right.
+fn literal(text: &Text, written: &str, start: usize) -> Option<Places> {
+    let header = written.find('\n')? + 1;
+    let body = &written[header..];
+    // The indent is what the first line with text has in the file and not in the value.
+    let first = body.lines().find(|line| !line.trim().is_empty())?;
+    let in_value = text.value.lines().find(|line| !line.trim().is_empty())?;
+    let indent = first.len().checked_sub(in_value.len())?;
+    let mut places =
+        Places { bytes: Vec::with_capacity(text.value.len()), at: Vec::with_capacity(text.value.len() + 1) };
+    let mut line_start = start + header;
+    for line in body.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\r', '\n']);
+        for (offset, byte) in content.bytes().enumerate().skip(indent) {
+            places.bytes.push(byte);
+            places.at.push(line_start + offset);
+        }
+        places.bytes.push(b'\n');
+        places.at.push(line_start + content.len());
+        line_start += line.len();
+    }
+    // The line ends after the last line are the parser's to keep or to drop.
+    let end = places.at.last().copied()?;
+    while places.bytes.len() > text.value.len() && places.bytes.last() == Some(&b'\n') {
+        places.bytes.pop();
+        places.at.pop();
+    }
+    while places.bytes.len() < text.value.len() {
+        places.bytes.push(b'\n');
+        places.at.push(end);
+    }
+    places.at.push(end);
+    Some(places)
+}
