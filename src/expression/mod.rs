@@ -1,11 +1,25 @@
 //! The two languages of a playbook: `@expressions` of the Logic Apps workflow definition language, and `{{templates}}`.
+//!
+//! A string is compiled once, when its playbook is loaded ([`Template::compile`]), and evaluated over a [`Scope`].
+//! Both languages become one tree ([`ast`]) and share one evaluator and one table of [`functions()`].
+//! Nothing here reads a clock, a random source or a file.
 
+mod ast;
+mod error;
+mod evaluate;
+mod functions;
+mod handlebars;
+mod json_scope;
+mod parse;
+mod reference;
 mod scope;
+mod template;
+mod value;
 
+pub use error::{CompileError, CompileErrorKind, EvalError};
+pub use functions::{Family, Function, functions};
+pub use handlebars::Partials;
+pub use json_scope::JsonScope;
+pub use reference::{Part, Reference, Use};
 pub use scope::{Lookup, Scope};
-
-/// A value of a playbook (`with:`, `if:`): literals and templates, evaluated together.
-#[derive(Debug, Clone)]
-pub enum Tree {
-    Literal(serde_json::Value),
-}
+pub use template::{Template, Tree};

@@ -1,0 +1,118 @@
+//! The evaluator. It works on borrowed values, so that reading one field of a large body copies nothing.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{
+    EvalError, Scope,
+    ast::{Call, Expr, Key, Link},
+    functions::{Args, Body, LazyArgs},
+    handlebars::Frame,
+    value::{self, Member},
+};
+
+/// What evaluating something gives.
+pub(crate) type Outcome<'a> = Result<Cow<'a, Value>, EvalError>;
+
+/// What an expression is evaluated in.
+#[derive(Clone, Copy)]
+pub(crate) struct Env<'e> {
+    pub(crate) scope: &'e dyn Scope,
+    /// The innermost block of a template; `None` outside of any and in `@expressions`.
+    pub(crate) frame: Option<&'e Frame<'e>>,
+}
+
+impl<'e> Env<'e> {
+    pub(crate) fn new(scope: &'e dyn Scope) -> Self {
+        Self { scope, frame: None }
+    }
+}
+
+/// The value of `expr`.
+pub(crate) fn evaluate<'e>(expr: &'e Expr, env: &'e Env<'e>) -> Outcome<'e> {
+    match expr {
+        Expr::Literal(value) => Ok(Cow::Borrowed(value)),
+        Expr::Call(call) => evaluate_call(call, env),
+        Expr::Path(path) => Ok(path.evaluate(env)?.unwrap_or(Cow::Borrowed(&value::NULL))),
+        Expr::Chain { head, links } => {
+            let mut at = evaluate(head, env)?;
+            for (index, link) in links.iter().enumerate() {
+                at = match step(at, link, env)? {
+                    Member::Found(next) => next,
+                    Member::OfNull | Member::Absent(_) if link.safe => Cow::Borrowed(&value::NULL),
+                    missing => return Err(no_member(head, &links[..=index], &missing)),
+                };
+            }
+            Ok(at)
+        }
+    }
+}
+
+pub(crate) fn evaluate_call<'e>(call: &'e Call, env: &'e Env<'e>) -> Outcome<'e> {
+    match call.function.body {
+        Body::Eager(run) => run(arguments(call, env)?),
+        Body::Lazy(run) if call.eager => {
+            let arguments = arguments(call, env)?;
+            run(&mut LazyArgs::evaluated(arguments))
+        }
+        Body::Lazy(run) => run(&mut LazyArgs::waiting(call.function.name, &call.arguments, env)),
+    }
+}
+
+fn arguments<'e>(call: &'e Call, env: &'e Env<'e>) -> Result<Args<'e>, EvalError> {
+    let mut values = Vec::with_capacity(call.arguments.len());
+    for argument in &call.arguments {
+        values.push(evaluate(argument, env)?);
+    }
+    Ok(Args { function: call.function.name, values, scope: env.scope })
+}
+
+fn step<'e>(of: Cow<'e, Value>, link: &'e Link, env: &'e Env<'e>) -> Result<Member<'e>, EvalError> {
+    Ok(match &link.key {
+        Key::Property(name) => value::property(of, name),
+        Key::Index(key) => value::member(of, evaluate(key, env)?.as_ref()),
+    })
+}
+
+/// The error of a step that leads nowhere, in Logic Apps' words.
+fn no_member(head: &Expr, links: &[Link], missing: &Member<'_>) -> EvalError {
+    let mut expression = head.to_string();
+    for link in links {
+        expression.push_str(&link.to_string());
+    }
+    let key = match links.last().map(|link| &link.key) {
+        Some(Key::Property(name)) => name.clone(),
+        Some(Key::Index(Expr::Literal(literal))) => value::text(literal).into_owned(),
+        Some(Key::Index(other)) => other.to_string(),
+        None => String::new(),
+    };
+    let why = match missing {
+        Member::Absent(of) => match of.as_ref() {
+            Value::Array(items) => {
+                format!("array index '{key}' is outside bounds (0, {}) of array", items.len().saturating_sub(1))
+            }
+            Value::Object(map) => {
+                const SHOWN: usize = 20;
+                let names: Vec<&str> = map.keys().take(SHOWN).map(String::as_str).collect();
+                let more = if map.len() > SHOWN { ", …" } else { "" };
+                format!("property '{key}' doesn't exist, available properties are '{}{more}'", names.join(", "))
+            }
+            _ => format!("property '{key}' doesn't exist"),
+        },
+        Member::OfNull => {
+            format!("property '{key}' cannot be selected. Property selection is not supported on values of type 'Null'")
+        }
+        Member::Mismatch(of) if of.is_array() => {
+            format!("property '{key}' cannot be selected. Array elements can only be selected using an integer index")
+        }
+        Member::Mismatch(of) | Member::Found(of) => format!(
+            "property '{key}' cannot be selected. Property selection is not supported on values of type '{}'",
+            value::type_name(of)
+        ),
+    };
+    EvalError::new(format!(
+        "The template language expression '{expression}' cannot be evaluated because {why}. \
+         Please see https://aka.ms/logicexpressions for usage details."
+    ))
+}

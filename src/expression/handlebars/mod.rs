@@ -1,0 +1,94 @@
+//! `{{templates}}`. The handlebars crate parses; what it parsed becomes the tree that `@expressions` become too, so
+//! that both languages share one evaluator, and no data is copied into a rendering context.
+
+mod lower;
+mod mustache;
+mod partials;
+mod path;
+mod render;
+mod survey;
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::{CompileError, ast::Expr};
+
+pub(crate) use mustache::outside;
+pub use partials::Partials;
+pub(crate) use path::Path;
+pub(crate) use render::Frame;
+
+/// A compiled template, with the partials it can reach.
+#[derive(Debug)]
+pub(crate) struct Text {
+    nodes: Vec<Node>,
+    partials: Partials,
+}
+
+impl Text {
+    /// Compiles the text of a template.
+    pub(crate) fn compile(source: &str, partials: &Partials) -> Result<Self, Vec<CompileError>> {
+        let nodes = lower::lower(source, &|name| partials.contains(name))?;
+        Ok(Self { nodes, partials: partials.clone() })
+    }
+}
+
+/// A piece of a template.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Text(String),
+    /// `{{expression}}`
+    Print(Expr),
+    /// `{{#if}}` and, with `when` false, `{{#unless}}`
+    If {
+        condition: Expr,
+        when: bool,
+        then: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    /// `{{#each list as |value index|}}`
+    Each {
+        list: Expr,
+        names: Vec<String>,
+        body: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    /// `{{#with value as |name|}}` and, with a key, `{{#lookup value key}}`
+    With {
+        value: Expr,
+        key: Option<Expr>,
+        names: Vec<String>,
+        body: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
+    /// `{{> name context key=value}}` and `{{#> name}}block{{/name}}`
+    Partial(Include),
+    /// `{{> @partial-block}}`
+    PartialBlock,
+}
+
+/// The inclusion of a partial.
+#[derive(Debug)]
+pub(crate) struct Include {
+    name: String,
+    context: Option<Expr>,
+    hash: Vec<(String, Expr)>,
+    block: Option<Vec<Node>>,
+    /// White space that every line of the partial is moved in by.
+    indent: String,
+    /// Where it stands in its source.
+    range: Range<usize>,
+}
+
+/// Whether a block's condition holds: handlebars has false, 0, null, empty text, lists and objects not hold.
+fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+    }
+}
