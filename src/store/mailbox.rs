@@ -17,9 +17,9 @@ pub struct FeedName {
 pub enum Cursor {
     /// IMAP: everything up to and including `uid` was taken under this UIDVALIDITY (RFC 3501 §2.3.1.1).
     Imap { uid_validity: u32, uid: u32 },
-    /// Schedule: every tick up to and including `at` was taken. `of` is the schedule the ticks are of (expression and
-    /// zone): when it is edited, even while Larum is down, counting starts anew and no tick of the past comes up.
-    Tick { at: DateTime<Utc>, of: String },
+    /// Schedule: every tick up to and including `at` was taken; `last` is the last that started a run. `of` names the
+    /// schedule (expression and zone): once it is edited, even while Larum is down, counting starts anew.
+    Tick { at: DateTime<Utc>, last: Option<DateTime<Utc>>, of: String },
 }
 
 /// A feed as it is kept.
