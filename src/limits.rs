@@ -72,6 +72,12 @@ pub const CONNECTIONS: usize = 1_024;
 pub const BODIES_IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
 /// How long requests under way may take to end when Larum stops.
 pub const DRAIN: Duration = Duration::from_secs(10);
+/// Missed ticks of one schedule that are looked back at: `run_all` starts at most the newest so many.
+pub const MISSED_TICKS: usize = 1_000;
+/// How long after its time a tick still counts as on time; the system clock is looked at once a minute.
+pub const TICK_DELAY: Duration = Duration::from_secs(90);
+/// How long to wait before the store is tried again after it could not be written.
+pub const STORE_RETRY: Duration = Duration::from_secs(2);
 /// Redirects and other hops of one outgoing HTTP call.
 pub const HTTP_HOPS: usize = 10;
 /// Bytes of an HTTP answer after decompression.

@@ -1,3 +1,4 @@
 //! What starts runs. Every trigger hands what it saw to one door, [`intake::Door`].
 
 pub mod intake;
+pub mod schedule;

@@ -1,0 +1,251 @@
+//! The clock starts runs: every tick of a schedule goes through the intake door, once.
+
+mod due;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::due::{Due, Fate};
+use super::intake::Door;
+use crate::{
+    engine::Live,
+    limits,
+    playbook::{ScheduleTrigger, Trigger, cron::Schedule},
+    store::{
+        StoreError,
+        intake::{Decision, Intake, Listening, Report, Uniqueness, Verdict},
+        mailbox::{Cursor, FeedName, FeedNews},
+    },
+};
+
+/// Starts a run for every tick of every playbook in force that has a schedule, until `shutdown`.
+///
+/// An edited, new or removed schedule takes effect at once, from that instant on. While the store cannot be written,
+/// ticks wait in memory and are tried again; when Larum stops meanwhile, the next start finds them missed.
+pub async fn serve(door: Arc<Door>, shutdown: CancellationToken) {
+    let mut library = door.library.watch();
+    let mut watched = BTreeMap::new();
+    let mut trouble = false;
+    loop {
+        let live = library.borrow_and_update().clone();
+        let until = match round(&door, &live, &mut watched).await {
+            Ok(next) => {
+                if std::mem::take(&mut trouble) {
+                    tracing::info!("schedules: the store can be written again");
+                }
+                next
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut trouble, true) {
+                    tracing::error!(%error, "schedules: ticks cannot be taken; they wait and are tried again");
+                }
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(limits::STORE_RETRY) => continue,
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = library.changed() => if changed.is_err() { return },
+            () = async {
+                match until {
+                    Some(until) => door.clock.sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+    }
+}
+
+/// A playbook whose schedule is followed.
+struct Watched {
+    live: Live,
+    trigger: ScheduleTrigger,
+    schedule: Schedule,
+    /// Ticks up to here are taken.
+    at: DateTime<Utc>,
+    /// The last tick that started a run.
+    last: Option<DateTime<Utc>>,
+    /// Since when this process follows it: earlier ticks passed while Larum was not running.
+    since: DateTime<Utc>,
+    /// What was decided and is not committed yet.
+    pending: Vec<Due>,
+}
+
+/// Looks after every schedule once: takes what is due, and says when the next tick comes.
+async fn round(
+    door: &Door,
+    live: &[Live],
+    watched: &mut BTreeMap<String, Watched>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    watched.retain(|name, _| live.iter().any(|live| live.playbook.name == *name));
+    let mut next: Option<DateTime<Utc>> = None;
+    for live in live {
+        let Trigger::Schedule(trigger) = &live.playbook.trigger else {
+            watched.remove(&live.playbook.name);
+            continue;
+        };
+        let name = &live.playbook.name;
+        if let Some(known) = watched.get_mut(name).filter(|known| of(&known.trigger) == of(trigger)) {
+            known.live = live.clone();
+            known.trigger.missed = trigger.missed;
+        } else {
+            let Some(fresh) = Watched::meet(door, live, trigger).await? else { continue };
+            watched.insert(name.clone(), fresh);
+        }
+        let Some(known) = watched.get_mut(name) else { continue };
+        known.take_due(door).await?;
+        next = next.into_iter().chain(known.schedule.after(known.at, trigger.time_zone).next()).min();
+    }
+    Ok(next)
+}
+
+/// How a cursor names a schedule.
+fn of(trigger: &ScheduleTrigger) -> String {
+    format!("{} {}", trigger.cron, trigger.time_zone)
+}
+
+fn feed(playbook: &str) -> FeedName {
+    FeedName { connection: "schedule".into(), folder: playbook.into() }
+}
+
+impl Watched {
+    /// Takes up a schedule where the store says it was left; a schedule never seen before, or edited since, starts now.
+    async fn meet(door: &Door, live: &Live, trigger: &ScheduleTrigger) -> Result<Option<Self>, StoreError> {
+        let name = &live.playbook.name;
+        let schedule = match Schedule::parse(&trigger.cron) {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                // The checker lets none through; a stored version of an older Larum might hold one.
+                tracing::error!(playbook = name, %error, "the schedule cannot be followed; edit the playbook");
+                return Ok(None);
+            }
+        };
+        let now = door.clock.now();
+        let feed = feed(name);
+        let from_now = |last| Cursor::Tick { at: now, last, of: of(trigger) };
+        let (at, last) = match door.store.feed(&feed).await? {
+            None => {
+                let news = FeedNews::Met { start: Some(now), cursor: Some(from_now(None)), at: now };
+                door.store.note_feed(&feed, news).await?;
+                (now, None)
+            }
+            Some(known) => match known.cursor {
+                // A cursor in the future was written under a wrong clock; waiting for it would silence the schedule.
+                Some(Cursor::Tick { at, last, of: known }) if known == of(trigger) && at <= now => (at, last),
+                Some(Cursor::Tick { last, .. }) => {
+                    let last = last.filter(|last| *last <= now);
+                    door.store.note_feed(&feed, FeedNews::Renumbered { cursor: from_now(last), at: now }).await?;
+                    (now, last)
+                }
+                Some(Cursor::Imap { .. }) | None => {
+                    door.store.note_feed(&feed, FeedNews::Renumbered { cursor: from_now(None), at: now }).await?;
+                    (now, None)
+                }
+            },
+        };
+        Ok(Some(Self {
+            live: live.clone(),
+            trigger: trigger.clone(),
+            schedule,
+            at,
+            last,
+            since: now,
+            pending: Vec::new(),
+        }))
+    }
+
+    /// Takes every tick that is due through the door.
+    async fn take_due(&mut self, door: &Door) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            let now = door.clock.now();
+            // A clock set back must not silence the schedule until the old time is reached; keys keep ticks single.
+            self.at = self.at.min(now);
+            self.since = self.since.min(now);
+            self.pending =
+                due::due(&self.schedule, self.trigger.time_zone, self.trigger.missed, self.at, self.since, now);
+        }
+        while !self.pending.is_empty() {
+            let batch = &self.pending[..self.pending.len().min(limits::INTAKE_BATCH)];
+            let count = batch.len();
+            let (mut at, mut last) = (self.at, self.last);
+            let mut reports = Vec::with_capacity(count);
+            for due in batch {
+                reports.push(self.report(door, due, last)?);
+                at = due.tick;
+                if let Fate::Start { .. } = due.fate {
+                    last = Some(due.tick);
+                }
+            }
+            let verdicts = door
+                .take(Intake {
+                    feed: feed(&self.live.playbook.name),
+                    reports,
+                    cursor: Some(Cursor::Tick { at, last, of: of(&self.trigger) }),
+                    at: door.clock.now(),
+                })
+                .await?;
+            for (due, verdict) in self.pending.drain(..count).zip(verdicts) {
+                say(&self.live.playbook.name, &due, &verdict);
+            }
+            (self.at, self.last) = (at, last);
+        }
+        Ok(())
+    }
+
+    fn report(&self, door: &Door, due: &Due, previous: Option<DateTime<Utc>>) -> Result<Report, StoreError> {
+        let playbook = &self.live.playbook.name;
+        let (listening, missed) = match &due.fate {
+            Fate::Start { missed } => (door.start(&self.live)?, *missed),
+            Fate::Skip { because } => {
+                let decision = Decision::Skip { because: because.clone() };
+                (Listening { playbook: playbook.clone(), decision }, 0)
+            }
+        };
+        let outputs = json!({"body": {
+            "scheduledTime": stamp(due.tick),
+            "previousTime": previous.map(stamp),
+            "missed": missed,
+        }});
+        Ok(Report {
+            event: Uuid::now_v7(),
+            kind: "schedule",
+            uniqueness: Uniqueness::Key(format!("{playbook}@{}", stamp(due.tick))),
+            summary: format!("tick of {}", stamp(due.tick)),
+            outputs: outputs.to_string().into(),
+            raw: None,
+            playbooks: vec![listening],
+            mail_tasks: Vec::new(),
+            skipped: None,
+        })
+    }
+}
+
+/// An instant as playbooks see it, to the second.
+fn stamp(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// One line for each tick taken.
+fn say(playbook: &str, due: &Due, verdict: &Verdict) {
+    let tick = stamp(due.tick);
+    match (verdict, &due.fate) {
+        (Verdict::Accepted { runs, .. }, Fate::Start { missed }) => {
+            let run = runs.first().map(|started| started.run.to_string());
+            tracing::info!(playbook, %tick, missed, run, "tick taken");
+        }
+        (Verdict::Accepted { .. } | Verdict::Skipped { .. }, Fate::Skip { because }) => {
+            tracing::info!(playbook, %tick, because, "tick skipped");
+        }
+        (Verdict::Skipped { because }, Fate::Start { .. }) => tracing::info!(playbook, %tick, because, "tick skipped"),
+        (Verdict::Duplicate { run, .. }, _) => {
+            let run = run.map(|run| run.to_string());
+            tracing::info!(playbook, %tick, run, "tick was taken before");
+        }
+    }
+}
