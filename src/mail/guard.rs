@@ -122,3 +122,86 @@ pub fn is_own_message_id(vault: &Vault, message_id: &str) -> bool {
 fn signature(vault: &Vault, name: &str) -> String {
     hex::encode(&vault.sign(PURPOSE, name.as_bytes())[..8])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the guard says to a mail with these header lines.
+    fn answer(headers: &str) -> Option<String> {
+        let raw = format!("{headers}\nTo: soc@example.org\nSubject: s\n\nbody");
+        let message = crate::mail::read(raw.as_bytes(), chrono::DateTime::UNIX_EPOCH).unwrap();
+        let vault = Vault::ephemeral("key");
+        let ours = ["soc@example.org".to_owned(), "SOC@Example.net".to_owned()];
+        automatic_reply_refused(&vault, &message.trigger, &ours).map(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn a_person_is_answered() {
+        for more in [
+            "",
+            "Auto-Submitted: no",
+            "Auto-Submitted: NO (really)",
+            "Precedence: first-class",
+            "References: <larum.0123@example.org> <other@example.com>",
+            "Content-Type: multipart/mixed; boundary=b",
+        ] {
+            assert_eq!(
+                answer(
+                    &format!("Return-Path: <ann@example.com>\nFrom: ann@example.com\nX-More: x\n{more}")
+                        .trim_end()
+                        .to_owned()
+                ),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn a_machine_is_not() {
+        let own = own_message_id(&Vault::ephemeral("key"), b"run step", "example.org");
+        for (more, reason) in [
+            ("Return-Path: <>".to_owned(), "the message has a null return path"),
+            ("X-More: x".to_owned(), "the message has no return path"),
+            ("Auto-Submitted: auto-replied; owner-email=x".to_owned(), "the message says Auto-Submitted: auto-replied"),
+            (
+                "Auto-Submitted: no\nAuto-Submitted: auto-generated".to_owned(),
+                "the message says Auto-Submitted: auto-generated",
+            ),
+            ("Auto-Submitted:".to_owned(), "the message says Auto-Submitted: "),
+            ("Precedence: Bulk".to_owned(), "the message says Precedence: Bulk"),
+            ("Precedence: junk".to_owned(), "the message says Precedence: junk"),
+            ("Precedence: list".to_owned(), "the message says Precedence: list"),
+            ("List-Id: <x.example.com>".to_owned(), "the message came through a mailing list (List-Id)"),
+            (
+                "Content-Type: Multipart/Report; report-type=delivery-status".to_owned(),
+                "the message is a delivery report",
+            ),
+            ("Sender: soc@EXAMPLE.net".to_owned(), "soc@EXAMPLE.net is one of our own addresses"),
+            (format!("Message-ID: <{own}>"), "the message is one of our own"),
+            (format!("In-Reply-To: <{own}>"), "the message answers one of our own"),
+            (format!("References: <a@b.c> <{own}>"), "the message answers one of our own"),
+        ] {
+            let sender = if more.starts_with("Sender") { "" } else { "From: ann@example.com\n" };
+            let path =
+                if more == "X-More: x" || more.starts_with("Return") { "" } else { "Return-Path: <ann@example.com>\n" };
+            assert_eq!(answer(&format!("{path}{sender}{more}")).as_deref(), Some(reason), "{more}");
+        }
+    }
+
+    #[test]
+    fn our_own_message_ids_are_known_again_and_nobody_elses() {
+        let vault = Vault::ephemeral("key");
+        let id = own_message_id(&vault, b"run 1, step create", "soc.example.org");
+        assert_eq!(id, own_message_id(&vault, b"run 1, step create", "soc.example.org"));
+        assert_ne!(id, own_message_id(&vault, b"run 1, step create/1", "soc.example.org"));
+        assert!(is_own_message_id(&vault, &id));
+        assert!(is_own_message_id(&vault, &format!(" <{id}>")));
+        assert!(!is_own_message_id(&Vault::ephemeral("another folder's key"), &id));
+        for other in
+            ["", "@", "larum.@x", "larum.a.b@x", "plain@example.com", &id.replace("larum.", ""), &id.replace('@', "0@")]
+        {
+            assert!(!is_own_message_id(&vault, other), "{other}");
+        }
+    }
+}

@@ -88,6 +88,9 @@ pub fn read(raw: &[u8], received_at: DateTime<Utc>) -> Result<Message, Unreadabl
     let in_reply_to = ids(&fields, "in-reply-to").into_iter().next();
     references.extend(in_reply_to.filter(|id| !references.contains(id)));
     let from = addresses(&fields, "from");
+    if from.len() > 1 && !remarks.iter().any(|remark| remark.contains(" From headers:")) {
+        remarks.push(format!("From names {} senders; the first is taken", from.len()));
+    }
     let sender = from.first().cloned().or_else(|| addresses(&fields, "sender").into_iter().next()).unwrap_or_default();
     let [to, cc, bcc, reply_to] = ["to", "cc", "bcc", "reply-to"].map(|name| {
         let mut all = addresses(&fields, name);

@@ -4,7 +4,7 @@
 /// Marks a text that was cut.
 const CUT: char = '…';
 
-/// One line of at most `limit` characters: every run of white space becomes one space, and control characters and those
+/// One line of at most `limit` characters, the mark of a cut included: every run of white space becomes one space, and control characters and those
 /// that change the writing direction are dropped.
 #[must_use]
 pub fn line(text: &str, limit: usize) -> String {
@@ -20,6 +20,9 @@ pub fn line(text: &str, limit: usize) -> String {
             continue;
         }
         if chars + usize::from(space) >= limit {
+            if chars == limit {
+                line.pop();
+            }
             line.push(CUT);
             break;
         }
@@ -86,7 +89,7 @@ mod tests {
         ] {
             assert_eq!(line(received, 100), shown);
         }
-        assert_eq!(line("abcdef", 3), "abc…");
+        assert_eq!(line("abcdef", 3), "ab…");
         assert_eq!(line("abc", 3), "abc");
         assert_eq!(line("ab cd", 3), "ab…");
     }
