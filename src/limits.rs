@@ -56,6 +56,8 @@ pub const FORM_PREFERRED_WAIT: Duration = Duration::from_secs(30);
 pub const FORM_PAGE_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Size of a number in a form: what every program reads back exactly (2^53 - 1).
 pub const FORM_NUMBER: f64 = 9_007_199_254_740_991.0;
+/// Answers in one submission, and options in one answer, before it is refused unread; no form has as many.
+pub const FORM_ANSWERS: usize = 10_000;
 /// Characters of an `Idempotency-Key`, since keys are kept for ever.
 pub const IDEMPOTENCY_KEY_CHARS: usize = 200;
 /// Clients whose submissions are counted at once, so that many addresses cannot fill the memory.

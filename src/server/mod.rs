@@ -1,1 +1,176 @@
-//! (room server)
+//! The HTTP server: forms, health and metrics. Nothing else is served before there is a sign-in.
+
+mod body;
+mod connection;
+mod form_page;
+mod forms;
+mod guard;
+mod pages;
+mod problem;
+mod rate;
+
+use std::{path::Path, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+use tokio::sync::watch;
+
+pub use connection::serve;
+pub use pages::PagesError;
+
+use self::{
+    body::Bodies,
+    guard::Guard,
+    pages::Pages,
+    problem::{Problem, Speaks},
+    rate::RateLimit,
+};
+use crate::{
+    config::Config,
+    metrics::Metrics,
+    secret::Vault,
+    trigger::{form::FormTable, intake::Door},
+};
+
+/// Everything that answering a request takes.
+pub struct Site {
+    door: Arc<Door>,
+    forms: FormTable,
+    pages: Pages,
+    guard: Guard,
+    rate: RateLimit,
+    bodies: Bodies,
+    vault: Vault,
+    metrics: Metrics,
+    /// Whether the runs found at the start have been taken up again.
+    recovered: watch::Receiver<bool>,
+}
+
+impl Site {
+    /// The site of this configuration. `recovered` turns true once the engine has taken up the runs it found, and then
+    /// `/readyz` says yes.
+    ///
+    /// # Errors
+    /// When a page's template in the configured folder cannot be used.
+    pub fn new(
+        config: &Config,
+        door: Arc<Door>,
+        vault: Vault,
+        metrics: Metrics,
+        recovered: watch::Receiver<bool>,
+    ) -> Result<Arc<Self>, PagesError> {
+        Ok(Arc::new(Self {
+            forms: FormTable::new(door.library.clone()),
+            door,
+            pages: Pages::new(config.templates.as_deref().map(Path::new))?,
+            guard: Guard::new(&config.server),
+            rate: RateLimit::new(config.server.form_posts_per_minute),
+            bodies: Bodies::default(),
+            vault,
+            metrics,
+            recovered,
+        }))
+    }
+
+    /// The routes, for [`serve`].
+    fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/", get(index))
+            .route("/forms/{path}", get(forms::show).post(forms::submit))
+            .route("/forms/{path}/thanks", get(forms::thanks))
+            .route("/assets/larum.css", get(stylesheet))
+            .route("/healthz", get(|| async { "alive\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .fallback(not_found)
+            .method_not_allowed_fallback(wrong_method)
+            .layer(middleware::from_fn_with_state(self.clone(), guarded))
+            .with_state(self.clone())
+    }
+}
+
+/// Admits a request by its host and hardens every answer.
+async fn guarded(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let mut response = match site.guard.admit(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.answer(&site.pages, speaks(request.headers())),
+    };
+    guard::harden(response.headers_mut());
+    response
+}
+
+/// How a client wants to be spoken to: whoever asks for a page or sends one gets a page.
+fn speaks(headers: &HeaderMap) -> Speaks {
+    let holds = |name, part: &str| {
+        headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).is_some_and(|value| value.contains(part))
+    };
+    if holds(header::CONTENT_TYPE, "json") {
+        Speaks::Json
+    } else if holds(header::ACCEPT, "text/html") || holds(header::CONTENT_TYPE, "urlencoded") {
+        Speaks::Page
+    } else {
+        Speaks::Json
+    }
+}
+
+#[derive(Serialize)]
+struct Index {
+    title: &'static str,
+    forms: Vec<IndexEntry>,
+}
+
+#[derive(Serialize)]
+struct IndexEntry {
+    path: String,
+    title: String,
+}
+
+async fn index(State(site): State<Arc<Site>>) -> Response {
+    let entry = |form: &crate::trigger::form::Form| IndexEntry {
+        path: forms::segment(&form.trigger.path),
+        title: form.trigger.title.clone(),
+    };
+    let forms = site.forms.all().iter().map(|form| entry(form)).collect();
+    site.pages.answer(StatusCode::OK, "portal/index", &Index { title: "Larum", forms })
+}
+
+async fn stylesheet(State(site): State<Arc<Site>>) -> Response {
+    site.pages.stylesheet()
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response {
+    if !*site.recovered.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready: unfinished runs are being taken up again\n")
+            .into_response();
+    }
+    (StatusCode::OK, "ready\n").into_response()
+}
+
+async fn metrics(State(site): State<Arc<Site>>) -> Response {
+    const OPEN_METRICS: HeaderValue =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    match site.metrics.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written as text");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn not_found(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    Problem::not_found().answer(&site.pages, speaks(&headers))
+}
+
+async fn wrong_method(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let message = "This address does not take requests of this kind; the Allow header lists those it takes.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "This cannot be done here", message)
+        .answer(&site.pages, speaks(&headers))
+}

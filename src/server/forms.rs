@@ -1,0 +1,378 @@
+//! `/forms/{path}`: the page, its submission, the JSON submission and the thank-you page.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Path, RawQuery, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    Site,
+    connection::Peer,
+    form_page::{FormPage, SUBMISSION_NAME},
+    guard::{UNKNOWN_PEER, counted_as},
+    problem::{Problem, Speaks, json},
+    speaks,
+};
+use crate::{
+    limits::{FORM_PREFERRED_WAIT, FORM_THANKS_WAIT, IDEMPOTENCY_KEY_CHARS},
+    metrics::IntakeLabels,
+    store::{
+        RunId, StoreError,
+        intake::{Uniqueness, Verdict},
+    },
+    trigger::form::{
+        Answers, FieldFault, Form, Refusal, Request as FormRequest, SubmissionFault, decode_pairs, receipt,
+        receipt_holds, submission_id, submission_key,
+    },
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that the answer is the first run's, as Stripe's and others' APIs do.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// RFC 7240.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// What a playbook may see of a request's headers: nothing that names or admits anybody.
+const SHOWN_HEADERS: [HeaderName; 4] =
+    [header::CONTENT_TYPE, header::USER_AGENT, header::ACCEPT_LANGUAGE, IDEMPOTENCY_KEY];
+/// Seconds until a report that could not be stored may be sent again.
+const STORE_RETRY: u64 = 30;
+/// The first pause between two looks for a run's incident; it doubles up to the second.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// Everything but what RFC 3986 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A name as one segment of an address.
+#[must_use]
+pub fn segment(name: &str) -> String {
+    utf8_percent_encode(name, RESERVED).to_string()
+}
+
+/// What became of a submission.
+struct Taken {
+    /// The first run that came of it, or its event when none did.
+    reference: Uuid,
+    /// It had been sent before.
+    replayed: bool,
+}
+
+#[derive(Serialize)]
+struct Receipt {
+    reference: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ThanksPage<'a> {
+    title: &'static str,
+    form: &'a str,
+    incident: Option<u64>,
+    reference: Uuid,
+    again: String,
+}
+
+/// GET: the page to be filled in.
+pub async fn show(State(site): State<Arc<Site>>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+    let page = match site.forms.get(&path) {
+        Some(form) => form_page(&site, &form, StatusCode::OK, &[], None, &[]),
+        None => Err(no_form()),
+    };
+    page.unwrap_or_else(|problem| problem.answer(&site.pages, speaks(&headers)))
+}
+
+/// POST: a page's submission or a JSON one.
+pub async fn submit(State(site): State<Arc<Site>>, Path(path): Path<String>, request: Request) -> Response {
+    let speaks = speaks(request.headers());
+    take_in(&site, &path, request).await.unwrap_or_else(|problem| problem.answer(&site.pages, speaks))
+}
+
+/// GET after a page's submission: thanks, with the incident's number as soon as there is one.
+pub async fn thanks(
+    State(site): State<Arc<Site>>,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let pairs = decode_pairs(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let value = |name: &str| pairs.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_str());
+    let form = site.forms.get(&path);
+    let reference = Uuid::parse_str(value("reference")).ok();
+    let (Some(form), Some(reference)) = (form, reference) else {
+        return no_form().answer(&site.pages, speaks(&headers));
+    };
+    if !receipt_holds(&site.vault, &form.trigger.path, reference, value("receipt")) {
+        return Problem::not_found().answer(&site.pages, speaks(&headers));
+    }
+    let incident = incident_of(&site, reference, FORM_THANKS_WAIT).await;
+    let page = ThanksPage { title: "Thank you", form: &form.trigger.title, incident, reference, again: address(&form) };
+    site.pages.answer(StatusCode::OK, "portal/form-thanks", &page)
+}
+
+async fn take_in(site: &Site, path: &str, request: Request) -> Result<Response, Box<Problem>> {
+    let form = site.forms.get(path).ok_or_else(no_form)?;
+    let (parts, body) = request.into_parts();
+    let headers = &parts.headers;
+    site.guard.own_site(headers)?;
+    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
+    let client = counted_as(site.guard.client(peer, headers));
+    site.rate.count(client, site.door.clock.now()).map_err(|seconds| {
+        let message = format!("Too many submissions came from your address. Try again in {seconds} seconds.");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Please wait a little", message)
+            .retry_after(seconds)
+    })?;
+    let speaks = content_type(headers)?;
+    let body = site.bodies.read(body, headers).await?;
+    let request = FormRequest { headers: shown(headers), queries: queries(parts.uri.query())? };
+    match speaks {
+        Speaks::Json => json_submission(site, &form, headers, &request, &body.bytes).await,
+        Speaks::Page => page_submission(site, &form, &request, &body.bytes).await,
+    }
+}
+
+async fn json_submission(
+    site: &Site,
+    form: &Form,
+    headers: &HeaderMap,
+    request: &FormRequest,
+    body: &[u8],
+) -> Result<Response, Box<Problem>> {
+    let uniqueness = idempotency_key(headers)?
+        .map_or(Uniqueness::Always, |key| Uniqueness::Key(format!("key {} {key}", form.trigger.path)));
+    let answers = Answers::from_json(&form.trigger.fields, body).map_err(refused)?;
+    let taken = take(site, form, &answers, request, uniqueness).await?;
+    let wait = preferred_wait(headers);
+    let incident = match wait {
+        Some(wait) => incident_of(site, taken.reference, wait).await,
+        None if taken.replayed => incident_of(site, taken.reference, Duration::ZERO).await,
+        None => None,
+    };
+    let status = if taken.replayed || incident.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = json(status, &Receipt { reference: taken.reference, incident });
+    if taken.replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(applied) = wait.and_then(|wait| HeaderValue::try_from(format!("wait={}", wait.as_secs())).ok()) {
+        response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    }
+    Ok(response)
+}
+
+async fn page_submission(
+    site: &Site,
+    form: &Form,
+    request: &FormRequest,
+    body: &[u8],
+) -> Result<Response, Box<Problem>> {
+    let (ids, entered): (Vec<_>, Vec<_>) =
+        decode_pairs(body).map_err(refused)?.into_iter().partition(|(name, _)| name == SUBMISSION_NAME);
+    let now = site.door.clock.now();
+    let id = match ids.as_slice() {
+        [(_, id)] => id.as_str(),
+        _ => "",
+    };
+    let key = match submission_key(&site.vault, &form.trigger.path, id, now) {
+        Ok(key) => key,
+        Err(fault) => {
+            let summary = match fault {
+                SubmissionFault::Expired => "This page was open for more than a day. Check it and send it again.",
+                SubmissionFault::Foreign => "This page was not issued by this form. Check it and send it again.",
+            };
+            return form_page(site, form, StatusCode::FORBIDDEN, &entered, Some(summary.to_owned()), &[]);
+        }
+    };
+    let answers = match Answers::from_pairs(&form.trigger.fields, entered.clone()) {
+        Ok(answers) => answers,
+        Err(Refusal::Fields(faults)) => {
+            count(site, "refused");
+            let summary = "Some answers need another look".to_owned();
+            return form_page(site, form, StatusCode::UNPROCESSABLE_ENTITY, &entered, Some(summary), &faults);
+        }
+        Err(malformed @ Refusal::Malformed(_)) => return Err(refused(malformed)),
+    };
+    let taken = take(site, form, &answers, request, Uniqueness::Key(key)).await?;
+    if taken.replayed {
+        let incident = incident_of(site, taken.reference, Duration::ZERO).await;
+        let number = incident.map_or_else(String::new, |number| format!(" and is incident number {number}"));
+        let message = format!(
+            "This page was sent before. The report it sent has the reference {}{number}. \
+             To report something else, open the form again.",
+            taken.reference
+        );
+        let problem = Problem::new(StatusCode::CONFLICT, "AlreadySubmitted", "This was already sent", message);
+        return Err(problem.link(address(form), "Open the form again"));
+    }
+    let receipt = receipt(&site.vault, &form.trigger.path, taken.reference);
+    let location = format!("{}/thanks?reference={}&receipt={receipt}", address(form), taken.reference);
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// Brings a checked submission through the intake door. When this returns, it is on disk.
+async fn take(
+    site: &Site,
+    form: &Form,
+    answers: &Answers,
+    request: &FormRequest,
+    uniqueness: Uniqueness,
+) -> Result<Taken, Box<Problem>> {
+    let verdicts = async { site.door.take(form.intake(&site.door, answers, request, uniqueness)?).await };
+    let verdict = verdicts.await.map_err(|error| not_stored(site, form, &error))?.into_iter().next();
+    match verdict {
+        Some(Verdict::Accepted { event, runs, .. }) => {
+            let run = runs.first().map(|started| started.run);
+            tracing::info!(form = %form.trigger.path, %event, run = run.map(tracing::field::display), "form submission accepted");
+            count(site, "accepted");
+            Ok(Taken { reference: run.unwrap_or(event), replayed: false })
+        }
+        Some(Verdict::Duplicate { event, run }) => {
+            tracing::info!(form = %form.trigger.path, %event, run = run.map(tracing::field::display), "form submission found a duplicate");
+            count(site, "duplicate");
+            Ok(Taken { reference: run.unwrap_or(event), replayed: true })
+        }
+        Some(Verdict::Skipped { because }) => Err(not_stored(site, form, &StoreError::Failed(because.into()))),
+        None => Err(not_stored(site, form, &StoreError::Failed("the store gave no verdict".into()))),
+    }
+}
+
+fn not_stored(site: &Site, form: &Form, error: &StoreError) -> Box<Problem> {
+    tracing::error!(form = %form.trigger.path, %error, "a form submission could not be stored; its sender is told to try again");
+    count(site, "unavailable");
+    let message =
+        "The report could not be stored and was not taken. Nothing is lost on your side: send it again in a while.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Reports cannot be taken just now", message)
+        .retry_after(STORE_RETRY)
+}
+
+fn count(site: &Site, verdict: &'static str) {
+    site.metrics.intake.get_or_create(&IntakeLabels { trigger: "form", verdict }).inc();
+}
+
+/// The number of the incident a run made, waiting for it at most `wait`.
+async fn incident_of(site: &Site, run: RunId, wait: Duration) -> Option<u64> {
+    let deadline = Instant::now() + wait;
+    let mut pause = LOOK_AGAIN.0;
+    loop {
+        match site.door.store.incident_of_run(run).await {
+            Ok(Some(number)) => return Some(number),
+            Ok(None) => {}
+            Err(error) => {
+                // The report is safe; only its number cannot be told.
+                tracing::warn!(%run, %error, "the incident of a form submission could not be looked up");
+                return None;
+            }
+        }
+        if Instant::now() + pause > deadline {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOK_AGAIN.1);
+    }
+}
+
+fn form_page(
+    site: &Site,
+    form: &Form,
+    status: StatusCode,
+    entered: &[(String, String)],
+    summary: Option<String>,
+    faults: &[FieldFault],
+) -> Result<Response, Box<Problem>> {
+    let id = submission_id(&site.vault, &form.trigger.path, site.door.clock.now()).map_err(|error| {
+        tracing::error!(form = %form.trigger.path, %error, "a form page could not be made: the system gives no randomness");
+        let message = "The page could not be made. Try again in a while.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This does not work just now", message)
+    })?;
+    Ok(site.pages.answer(status, "portal/form", &FormPage::new(&form.trigger, id, entered, summary, faults)))
+}
+
+fn address(form: &Form) -> String {
+    format!("/forms/{}", segment(&form.trigger.path))
+}
+
+fn no_form() -> Box<Problem> {
+    let message = "There is no form at this address. It may have been taken away, or the address has a typing mistake.";
+    Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is no such form", message)
+}
+
+fn refused(refusal: Refusal) -> Box<Problem> {
+    let title = "This cannot be taken";
+    match refusal {
+        Refusal::Malformed(message) => Problem::new(StatusCode::BAD_REQUEST, "BadRequest", title, message),
+        Refusal::Fields(fields) => {
+            let message = "Some answers do not fit their fields; see the list.";
+            let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "InvalidSubmission", title, message);
+            problem.fields = fields;
+            problem
+        }
+    }
+}
+
+/// Which of the two ways a body is sent in.
+fn content_type(headers: &HeaderMap) -> Result<Speaks, Box<Problem>> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut pieces = given.split(';').map(str::trim);
+    let kind = pieces.next().unwrap_or_default().to_ascii_lowercase();
+    let charset =
+        pieces.filter_map(|piece| piece.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let utf8 = charset.is_none_or(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"));
+    match kind.as_str() {
+        "application/json" if utf8 => Ok(Speaks::Json),
+        "application/x-www-form-urlencoded" if utf8 => Ok(Speaks::Page),
+        _ => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaType",
+            "This cannot be read",
+            "A form is sent as application/json or, from its page, as application/x-www-form-urlencoded, in UTF-8.",
+        )),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Box<Problem>> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (key, more) = (keys.next(), keys.next());
+    let Some(key) = key else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_CHARS && more.is_none());
+    key.map(Some).ok_or_else(|| {
+        let message = format!(
+            "Idempotency-Key must be given once and have 1 to {IDEMPOTENCY_KEY_CHARS} printable ASCII characters."
+        );
+        Problem::new(StatusCode::BAD_REQUEST, "BadRequest", "This cannot be taken", message)
+    })
+}
+
+/// How long a JSON submission asks to wait for its incident's number, as far as it may.
+fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let wait = preferences.flat_map(|value| value.split([',', ';'])).find_map(|piece| {
+        let (name, seconds) = piece.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().parse().ok()).flatten()
+    });
+    wait.map(|seconds| Duration::from_secs(seconds).min(FORM_PREFERRED_WAIT))
+}
+
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |name: HeaderName| Some((name.to_string(), headers.get(&name)?.to_str().ok()?.to_owned()));
+    SHOWN_HEADERS.into_iter().filter_map(text).collect()
+}
+
+/// The query's pairs; the values of a repeated name are joined by commas, as ASP.NET and so Logic Apps join them.
+fn queries(query: Option<&str>) -> Result<Vec<(String, String)>, Box<Problem>> {
+    let mut joined: Vec<(String, String)> = Vec::new();
+    for (name, value) in decode_pairs(query.unwrap_or_default().as_bytes()).map_err(refused)? {
+        match joined.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                values.push(',');
+                values.push_str(&value);
+            }
+            None => joined.push((name, value)),
+        }
+    }
+    Ok(joined)
+}

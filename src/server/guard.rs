@@ -1,0 +1,235 @@
+//! Who may ask: the host a request names, the site it comes from, the client behind a proxy, and the headers that keep
+//! browsers from being misled.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, uri::Authority};
+use ipnet::IpNet;
+
+use super::problem::Problem;
+use crate::config;
+
+/// Sent with every answer. Pages carry no script and no inline style, so nothing else needs to be allowed. A referrer
+/// policy of `no-referrer` would turn the `Origin` of our own forms into `null`.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What is known of Larum's own addresses.
+#[derive(Debug)]
+pub struct Guard {
+    public: Option<url::Url>,
+    proxies: Vec<IpNet>,
+}
+
+impl Guard {
+    /// The guard for a server configured like this.
+    #[must_use]
+    pub fn new(server: &config::Server) -> Self {
+        Self { public: server.public_url.clone(), proxies: server.trusted_proxies.clone() }
+    }
+
+    /// Refuses a request for a host that is neither this machine nor the public address, so that a foreign name pointed
+    /// at us (DNS rebinding) reads nothing.
+    ///
+    /// # Errors
+    /// 400 for more than one host, 421 for another host or none.
+    pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Box<Problem>> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next();
+        if hosts.next().is_some() {
+            let message = "The request names more than one Host.";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "BadRequest", "This request is not clear", message));
+        }
+        let named = match uri.authority() {
+            Some(authority) => Some(authority.clone()),
+            None => host.and_then(|host| Authority::try_from(host.as_bytes()).ok()),
+        };
+        if named.is_some_and(|named| is_loopback(named.host()) || self.is_public(&named)) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedRequest",
+            "This is not the address of this server",
+            "This server answers under its public address and, on its own machine, under localhost only. \
+             Whoever runs it sets the public address as server.public_url in larum.yaml.",
+        ))
+    }
+
+    /// Refuses what a browser sends from another site. A client that names no origin is no browser.
+    ///
+    /// # Errors
+    /// 403 when `Origin` or `Sec-Fetch-Site` names another site.
+    pub fn own_site(&self, headers: &HeaderMap) -> Result<(), Box<Problem>> {
+        let fetched =
+            headers.get_all(FETCH_SITE).iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
+        let origins = headers.get_all(header::ORIGIN).iter().all(|origin| self.is_own(origin, headers));
+        if fetched && origins {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "ForeignOrigin",
+            "This was sent from another site",
+            "A form can only be sent from its own page. Open the form here and send it again.",
+        ))
+    }
+
+    /// The address a request comes from: the peer's, or what trusted proxies say it is.
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        // Each proxy appends whom it saw, so the list is read from its end and only as far as we trust the speaker.
+        let named = headers.get_all(FORWARDED_FOR).iter().rev().filter_map(|value| value.to_str().ok());
+        for address in named.flat_map(|value| value.rsplit(',')) {
+            if !self.trusts(client) {
+                break;
+            }
+            match address.trim().parse::<IpAddr>() {
+                Ok(address) => client = address.to_canonical(),
+                Err(_) => break,
+            }
+        }
+        client
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(&address))
+    }
+
+    fn is_public(&self, named: &Authority) -> bool {
+        self.public.as_ref().is_some_and(|public| {
+            let host = public.host_str().is_some_and(|host| host.eq_ignore_ascii_case(named.host()));
+            // Without a port the client means the scheme's own, which behind a proxy is the proxy's business.
+            host && named.port_u16().is_none_or(|port| public.port_or_known_default() == Some(port))
+        })
+    }
+
+    fn is_own(&self, origin: &HeaderValue, headers: &HeaderMap) -> bool {
+        let Some(origin) = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok()) else { return false };
+        if self.public.as_ref().is_some_and(|public| public.origin() == origin.origin()) {
+            return true;
+        }
+        let host = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
+        host.is_some_and(|host| {
+            let port = host.port_u16().or(if origin.scheme() == "https" { Some(443) } else { Some(80) });
+            is_loopback(host.host())
+                && origin.host_str().is_some_and(|name| name.eq_ignore_ascii_case(host.host()))
+                && origin.port_or_known_default() == port
+        })
+    }
+}
+
+/// Adds the headers every answer has.
+pub fn harden(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Whether `host` (an IPv6 address in brackets) is this machine.
+fn is_loopback(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// What a limit counts as one client: an IPv4 address, or the /64 network that one IPv6 customer gets.
+#[must_use]
+pub fn counted_as(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & (u128::MAX << 64)).into()),
+    }
+}
+
+/// The peer of a connection that did not say.
+pub const UNKNOWN_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(public: Option<&str>, proxies: &[&str]) -> Guard {
+        Guard {
+            public: public.map(|url| url.parse().unwrap()),
+            proxies: proxies.iter().map(|network| network.parse().unwrap()).collect(),
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_this_machine_and_the_public_address_are_answered() {
+        let guard = guard(Some("https://reports.example.com"), &[]);
+        let table = [
+            ("localhost:8787", true),
+            ("LOCALHOST", true),
+            ("127.0.0.1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:8787", true),
+            ("reports.example.com", true),
+            ("Reports.Example.com:443", true),
+            ("reports.example.com:8787", false),
+            ("example.com", false),
+            ("localhost.example.com", false),
+            ("192.168.1.4:8787", false),
+            ("", false),
+        ];
+        for (host, admitted) in table {
+            let got = guard.admit(&Uri::from_static("/"), &headers(&[("host", host)]));
+            assert_eq!(got.is_ok(), admitted, "{host}");
+        }
+        assert!(guard.admit(&Uri::from_static("/"), &HeaderMap::new()).is_err());
+        let absolute = Uri::from_static("http://evil.example/");
+        assert!(guard.admit(&absolute, &headers(&[("host", "localhost")])).is_err());
+    }
+
+    #[test]
+    fn a_form_is_taken_from_its_own_site_only() {
+        let guard = guard(Some("https://reports.example.com"), &[]);
+        let table: [(&[(&'static str, &str)], bool); 12] = [
+            (&[("host", "localhost:8787")], true),
+            (&[("host", "localhost:8787"), ("origin", "http://localhost:8787")], true),
+            (&[("host", "[::1]:8787"), ("origin", "http://[::1]:8787")], true),
+            (&[("host", "127.0.0.1"), ("origin", "http://127.0.0.1")], true),
+            (&[("host", "localhost:8787"), ("origin", "http://localhost:9999")], false),
+            (&[("host", "localhost:8787"), ("origin", "null")], false),
+            (&[("host", "localhost:8787"), ("origin", "https://reports.example.com")], true),
+            (&[("host", "reports.example.com"), ("origin", "https://reports.example.com")], true),
+            (&[("host", "reports.example.com"), ("origin", "http://reports.example.com")], false),
+            (&[("host", "reports.example.com"), ("sec-fetch-site", "same-origin")], true),
+            (&[("host", "reports.example.com"), ("sec-fetch-site", "same-site")], false),
+            (&[("host", "reports.example.com"), ("sec-fetch-site", "cross-site")], false),
+        ];
+        for (given, own) in table {
+            assert_eq!(guard.own_site(&headers(given)).is_ok(), own, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_forwarded_address_counts_only_as_far_as_its_speaker_is_trusted() {
+        let guard = guard(None, &["10.0.0.0/8"]);
+        let client = |peer: &str, forwarded: &str| {
+            guard.client(peer.parse().unwrap(), &headers(&[("x-forwarded-for", forwarded)])).to_string()
+        };
+        assert_eq!(client("192.0.2.1", "198.51.100.7"), "192.0.2.1");
+        assert_eq!(client("10.0.0.1", "198.51.100.7"), "198.51.100.7");
+        assert_eq!(client("::ffff:10.0.0.1", "198.51.100.7"), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2"), "198.51.100.7");
+        assert_eq!(client("10.0.0.1", "198.51.100.7, nonsense"), "10.0.0.1");
+    }
+}
