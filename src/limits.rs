@@ -86,6 +86,8 @@ pub const HTTP_HOPS: usize = 10;
 pub const HTTP_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 /// One outgoing HTTP call without its retries, as in Logic Apps.
 pub const HTTP_CALL: Duration = Duration::from_secs(120);
+/// How long an HTTP connection may take to come about; within it nothing was sent, so that repeating is safe.
+pub const HTTP_CONNECT: Duration = Duration::from_secs(30);
 /// Characters of one expression (Logic Apps' limit).
 pub const EXPRESSION_CHARS: usize = 8_192;
 /// Nesting of one expression or template, so that no input exhausts the stack.

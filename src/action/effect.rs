@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Outcome;
+use super::{Outcome, http::HttpClients};
 use crate::{
     clock::Clock,
     config::Config,
@@ -101,6 +101,7 @@ pub struct Services {
     pub vault: Vault,
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
+    pub http: HttpClients,
 }
 
 /// One attempt to perform an effect.

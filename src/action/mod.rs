@@ -1,6 +1,8 @@
 //! What a playbook can do: one file per action, and the one table that lists them.
 
 mod effect;
+pub mod http;
+mod input;
 mod outcome;
 
 pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services};
