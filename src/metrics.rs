@@ -22,7 +22,7 @@ pub struct MailboxLabels {
 pub struct IntakeLabels {
     /// `mailbox`, `form`, `schedule` or `manual`.
     pub trigger: &'static str,
-    /// `accepted`, `duplicate`, `skipped` or `dead`.
+    /// `accepted`, `duplicate`, `skipped` or `dead`; of a form also `refused` and `unavailable`.
     pub verdict: &'static str,
 }
 

@@ -21,6 +21,13 @@ pub enum Begin {
 }
 
 impl Engine {
+    /// A handle, and the end where the runs handed to it arrive.
+    #[must_use]
+    pub fn channel() -> (Self, tokio::sync::mpsc::UnboundedReceiver<Begin>) {
+        let (runs, arriving) = tokio::sync::mpsc::unbounded_channel();
+        (Self { runs }, arriving)
+    }
+
     /// Drives a run. Returns at once; when many runs are active it waits its turn. A run that cannot be handed over
     /// because Larum is stopping is found again by recovery at the next start.
     pub fn begin(&self, run: Begin) {
