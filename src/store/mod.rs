@@ -5,6 +5,9 @@ pub mod intake;
 pub mod mailbox;
 pub mod query;
 pub mod run;
+mod sqlite;
+
+pub use sqlite::{OpenError, SqliteStore};
 
 use std::sync::Arc;
 

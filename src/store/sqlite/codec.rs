@@ -1,0 +1,120 @@
+//! How values rest in columns: instants as microseconds, ids as 16 bytes, names as text.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use rusqlite::{
+    Row,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef},
+};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    incident::{Classification, ClassificationReason, Severity, Status},
+    store::run::RunStatus,
+};
+
+/// An instant as it is kept, cut to microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At(pub DateTime<Utc>);
+
+impl At {
+    /// The first whole microsecond that is not before `at`: a timer must never be due early.
+    pub(super) fn not_before(at: DateTime<Utc>) -> Self {
+        let cut = at.trunc_subsecs(6);
+        Self(if cut < at { cut + chrono::Duration::microseconds(1) } else { cut })
+    }
+}
+
+impl ToSql for At {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.timestamp_micros().into())
+    }
+}
+
+impl FromSql for At {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let micros = value.as_i64()?;
+        DateTime::from_timestamp_micros(micros).map(Self).ok_or(FromSqlError::OutOfRange(micros))
+    }
+}
+
+/// A UUID as 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Id(pub Uuid);
+
+impl ToSql for Id {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0.as_bytes())))
+    }
+}
+
+impl FromSql for Id {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 16]>::column_result(value).map(|bytes| Self(Uuid::from_bytes(bytes)))
+    }
+}
+
+/// A value of a closed list, kept by its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<T>(pub T);
+
+macro_rules! named {
+    ($($type:ty),+) => {$(
+        impl ToSql for Name<$type> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0.as_str().as_bytes())))
+            }
+        }
+        impl FromSql for Name<$type> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <$type>::parse(value.as_str()?).map(Self).ok_or(FromSqlError::InvalidType)
+            }
+        }
+    )+};
+}
+named!(Severity, Status, Classification, ClassificationReason, RunStatus);
+
+/// A SHA-256.
+pub(super) type Digest = [u8; 32];
+
+/// The SHA-256 of a body.
+pub(super) fn digest(content: &[u8]) -> Digest {
+    Sha256::digest(content).into()
+}
+
+/// Half a SHA-256 over `parts`, each with its length before it, so that no two lists of parts run together. 128 bits
+/// keep anybody from finding a report that is taken for somebody else's.
+pub(super) fn key(parts: &[&str]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let whole: Digest = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+/// JSON text of a column as a value.
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// A count as SQLite knows it; every count here is far below 2^63.
+pub(super) fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count read back.
+pub(super) fn count(int: i64) -> u64 {
+    u64::try_from(int).unwrap_or_default()
+}
+
+/// A page size as SQLite knows it.
+pub(super) fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

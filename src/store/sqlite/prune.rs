@@ -1,0 +1,104 @@
+//! Retention: what ended long ago goes, in portions, so that intake never waits for it.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    blobs,
+    codec::{At, Id},
+    writer::Writing,
+};
+use crate::store::{RunId, StoreError};
+
+/// Runs that are looked at, and go, at once.
+const PORTION: i64 = 200;
+/// Lines of history that go in one transaction.
+const LINES: i64 = 2_000;
+
+/// A portion of the oldest runs.
+#[derive(Default)]
+pub(super) struct Portion {
+    /// Those that ended before.
+    pub old: Vec<RunId>,
+    /// Where the next portion starts; `None` when there is nothing old behind this one.
+    pub after: Option<RunId>,
+}
+
+/// Looks through the runs behind `after` for those that ended before `before`.
+pub(super) fn portion(connection: &Connection, before: DateTime<Utc>, after: RunId) -> Result<Portion, StoreError> {
+    let mut rows =
+        connection.prepare_cached("SELECT id, started, ended FROM run WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let mut rows = rows.query(params![Id(after), PORTION])?;
+    let (mut portion, mut last) = (Portion::default(), None);
+    while let Some(row) = rows.next()? {
+        let (Id(run), started, ended): (_, At, Option<At>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        last = Some(run);
+        if ended.is_some_and(|ended| ended < At(before)) {
+            portion.old.push(run);
+        }
+        // Ids sort by age: once all of a portion started too late, so did everything behind it.
+        if started < At(before) {
+            portion.after = last;
+        }
+    }
+    portion.after = portion.after.and(last);
+    Ok(portion)
+}
+
+/// Deletes runs, and their events where no other run and no incident needs them. Returns how many there were.
+pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, StoreError> {
+    let connection = writing.connection;
+    let mut gone = 0;
+    for run in runs {
+        let event = connection
+            .prepare_cached("DELETE FROM run WHERE id = ?1 AND ended IS NOT NULL RETURNING event")?
+            .query_row([Id(*run)], |row| row.get::<_, Id>(0))
+            .optional()?;
+        let Some(event) = event else { continue };
+        gone += 1;
+        let mut bodies = connection.prepare_cached("SELECT body FROM journal WHERE run = ?1 AND body IS NOT NULL")?;
+        for body in bodies.query_map([Id(*run)], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()? {
+            blobs::release(connection, body)?;
+        }
+        for table in ["journal", "run_actions", "timer"] {
+            connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([Id(*run)])?;
+        }
+        let mut needed = connection.prepare_cached(
+            "SELECT 1 FROM event_run e WHERE e.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id = e.run) \
+             OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run))",
+        )?;
+        if !needed.exists([event])? {
+            delete_event(connection, event)?;
+        }
+    }
+    Ok(gone)
+}
+
+fn delete_event(connection: &Connection, event: Id) -> Result<(), StoreError> {
+    let bodies = connection
+        .prepare_cached("DELETE FROM event WHERE id = ?1 RETURNING raw, body")?
+        .query_row([event], |row| Ok([row.get::<_, Option<i64>>(0)?, row.get(1)?]))
+        .optional()?;
+    for body in bodies.into_iter().flatten().flatten() {
+        blobs::release(connection, body)?;
+    }
+    Ok(())
+}
+
+/// Deletes old lines of history and mail counts; `true` while there may be more.
+pub(super) fn delete_lines(writing: &Writing<'_>, before: DateTime<Utc>) -> Result<bool, StoreError> {
+    let connection = writing.connection;
+    let mut feeds = connection.prepare("SELECT id FROM feed")?;
+    let mut gone = 0;
+    for feed in feeds.query_map([], |row| row.get::<_, i64>(0))? {
+        gone += connection
+            .prepare_cached(
+                "DELETE FROM history WHERE feed = ?1 AND at < ?2 \
+                 AND n IN (SELECT n FROM history WHERE feed = ?1 ORDER BY n LIMIT ?3)",
+            )?
+            .execute(params![feed?, At(before), LINES])?;
+    }
+    connection.execute("DELETE FROM mail_reservation WHERE at < ?1", [At(before)])?;
+    connection.execute("DELETE FROM mail_recipient WHERE at < ?1", [At(before)])?;
+    Ok(gone > 0)
+}

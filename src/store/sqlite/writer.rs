@@ -1,0 +1,201 @@
+//! The one writer: a thread that takes whatever waits and commits it together.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::connection;
+use crate::{
+    limits,
+    store::{StoreError, mailbox::FeedName},
+};
+
+/// What an operation writes with: the connection inside the batch's transaction, and what is known without asking it.
+pub(super) struct Writing<'a> {
+    pub connection: &'a Connection,
+    pub memo: &'a mut Memo,
+}
+
+/// Row numbers that hardly ever change. Forgotten whenever something is rolled back.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    pub feeds: HashMap<FeedName, i64>,
+    /// The version's row and its playbook's, by the version's hash.
+    pub versions: HashMap<String, (i64, i64)>,
+    /// The number the next history row takes.
+    pub history: Option<i64>,
+}
+
+trait Job: Send {
+    /// Does the work inside the transaction and keeps the result.
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), StoreError>;
+    /// Tells the caller, once the transaction is on disk or came to nothing.
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+struct Operation<F, T> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Job for Operation<F, T>
+where
+    F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        // An operation runs code of other rooms (a journal event is written around a number that is only known here);
+        // its panic must not take the writer along.
+        let result = catch_unwind(AssertUnwindSafe(|| work(writing)))
+            .unwrap_or_else(|_| Err(StoreError::Failed("an operation panicked".into())));
+        let outcome = result.as_ref().map(drop).map_err(Clone::clone);
+        self.result = Some(result);
+        outcome
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let answer = match (self.result, committed) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(error.clone()),
+            (Some(result), Ok(())) => result,
+            (None, Ok(())) => Err(closed()),
+        };
+        // Whoever asked may have gone away; what was committed stays committed.
+        let _ = self.caller.send(answer);
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Failed("the store was closed".into())
+}
+
+enum Message {
+    Work(Box<dyn Job>),
+    Stop,
+}
+
+/// The way to the writer's thread.
+pub(super) struct Writer {
+    queue: Sender<Message>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread. `lock` is held until the connection is closed.
+    pub(super) fn start(connection: Connection, path: PathBuf, lock: File) -> std::io::Result<Self> {
+        let (queue, waiting) = channel();
+        let mut desk = Desk { path, connection: Some(connection), memo: Memo::default() };
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            desk.serve(&waiting);
+            drop(desk);
+            drop(lock);
+        })?;
+        Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)) })
+    }
+
+    /// Runs `work` inside the next transaction; returns once that is on disk.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        let job = Operation { work: Some(work), result: None, caller };
+        self.queue.send(Message::Work(Box::new(job))).map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Lets the thread finish what waits, and waits for it.
+    pub(super) fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = self.queue.send(Message::Stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's own things.
+struct Desk {
+    path: PathBuf,
+    /// Gone after a batch failed: the next one opens it anew.
+    connection: Option<Connection>,
+    memo: Memo,
+}
+
+impl Desk {
+    fn serve(&mut self, waiting: &Receiver<Message>) {
+        let mut batch = Vec::with_capacity(limits::COMMIT_BATCH);
+        let mut stopping = false;
+        while !stopping {
+            let Ok(mut message) = waiting.recv() else { break };
+            loop {
+                match message {
+                    Message::Work(job) => batch.push(job),
+                    Message::Stop => stopping = true,
+                }
+                if batch.len() >= limits::COMMIT_BATCH {
+                    break;
+                }
+                let Ok(next) = waiting.try_recv() else { break };
+                message = next;
+            }
+            let committed = self.commit(&mut batch);
+            for job in batch.drain(..) {
+                job.answer(&committed);
+            }
+        }
+        if let Some(connection) = &self.connection {
+            // A start after a clean stop then has nothing to recover.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+
+    /// Runs a batch in one transaction. An operation that fails takes only its own changes back; a fault of the disk
+    /// takes back the whole batch.
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connection::writer(&self.path)?,
+        };
+        let committed = transact(&connection, &mut self.memo, batch);
+        if committed.is_ok() {
+            self.connection = Some(connection);
+        } else {
+            // Closing it rolls back; what made it fail may be gone when the next batch opens the database anew.
+            self.memo = Memo::default();
+        }
+        committed
+    }
+}
+
+fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let run = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
+    run("BEGIN IMMEDIATE")?;
+    for job in batch {
+        run("SAVEPOINT operation")?;
+        if let Err(error) = job.run(&mut Writing { connection, memo }) {
+            if error.is_passing() || connection.is_autocommit() {
+                return Err(error);
+            }
+            *memo = Memo::default();
+            run("ROLLBACK TO operation")?;
+        }
+        run("RELEASE operation")?;
+    }
+    run("COMMIT")?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! What the tests say reports, runs and incidents with.
+
+use std::{path::Path, sync::Arc};
+
+use chrono::{DateTime, Duration, Utc};
+use larum::{
+    incident::{Draft, Incident, Provenance},
+    store::{
+        RunId, SqliteStore, Store, Version,
+        intake::{Decision, Intake, Listening, Report, Uniqueness, Verdict},
+        mailbox::FeedName,
+        run::{Finish, LocalEffect, Record, RunStatus},
+    },
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A store in a folder of its own.
+pub struct Kit {
+    pub data: TempDir,
+    pub store: Arc<SqliteStore>,
+}
+
+impl Kit {
+    /// A fresh store that knows the playbooks `file` and `acknowledge`.
+    pub async fn new() -> Self {
+        let data = TempDir::new().unwrap();
+        let store = open(data.path());
+        for playbook in ["file", "acknowledge"] {
+            store.keep_version(version(playbook), at(0)).await.unwrap();
+        }
+        Self { data, store }
+    }
+
+    /// The same folder after a stop.
+    pub fn reopened(self) -> Self {
+        self.store.close();
+        Self { store: open(self.data.path()), data: self.data }
+    }
+
+    pub async fn accept(&self, reports: Vec<Report>) -> Vec<Verdict> {
+        self.store.accept(intake("soc", reports)).await.unwrap()
+    }
+
+    /// Accepts one report and returns the run it started.
+    pub async fn run(&self, report: Report) -> RunId {
+        started(&self.accept(vec![report]).await[0])[0]
+    }
+
+    /// Creates an incident from a run, as its event `seq`.
+    pub async fn file(&self, run: RunId, seq: u64, title: &str) -> Incident {
+        let record = Record { local: Some(create(run, title)), ..Record::events(run, seq, vec![]) };
+        self.store.record(record).await.unwrap().incident.unwrap()
+    }
+}
+
+pub fn open(data: &Path) -> Arc<SqliteStore> {
+    SqliteStore::open(data).unwrap()
+}
+
+/// An instant `minutes` after the tests' beginning.
+pub fn at(minutes: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_510_800, 0).unwrap() + Duration::minutes(minutes)
+}
+
+pub fn version(playbook: &str) -> Version {
+    Version {
+        id: format!("hash-of-{playbook}"),
+        playbook: playbook.to_owned(),
+        path: format!("playbooks/{playbook}.yaml"),
+        bundle: "{}".to_owned(),
+    }
+}
+
+pub fn feed(connection: &str) -> FeedName {
+    FeedName { connection: connection.to_owned(), folder: "INBOX".to_owned() }
+}
+
+pub fn intake(connection: &str, reports: Vec<Report>) -> Intake {
+    Intake { feed: feed(connection), reports, cursor: None, at: at(1) }
+}
+
+pub fn starts(playbook: &str) -> Listening {
+    Listening {
+        playbook: playbook.to_owned(),
+        decision: Decision::Start { run: Uuid::now_v7(), version: format!("hash-of-{playbook}"), seed: [7; 32] },
+    }
+}
+
+pub fn skips(playbook: &str, because: &str) -> Listening {
+    Listening { playbook: playbook.to_owned(), decision: Decision::Skip { because: because.to_owned() } }
+}
+
+pub fn report(uniqueness: Uniqueness, playbooks: Vec<Listening>) -> Report {
+    Report {
+        event: Uuid::now_v7(),
+        kind: "mailbox",
+        uniqueness,
+        summary: "stranger at the door".to_owned(),
+        outputs: r#"{"body":{"subject":"stranger at the door"}}"#.into(),
+        raw: None,
+        playbooks,
+        mail_tasks: vec![],
+        skipped: None,
+    }
+}
+
+/// A report that is like no other, taken by the playbook `file`.
+pub fn fresh() -> Report {
+    report(Uniqueness::Always, vec![starts("file")])
+}
+
+pub fn mail(message_id: Option<&str>, content: &str) -> Report {
+    let uniqueness =
+        Uniqueness::Mail { message_id: message_id.map(str::to_owned), content_hash: content.to_owned() };
+    report(uniqueness, vec![starts("file")])
+}
+
+pub fn keyed(key: &str) -> Report {
+    report(Uniqueness::Key(key.to_owned()), vec![starts("file")])
+}
+
+/// The runs a verdict started.
+pub fn started(verdict: &Verdict) -> Vec<RunId> {
+    match verdict {
+        Verdict::Accepted { runs, .. } => runs.iter().map(|started| started.run).collect(),
+        Verdict::Duplicate { .. } | Verdict::Skipped { .. } => vec![],
+    }
+}
+
+pub fn create(run: RunId, title: &str) -> LocalEffect {
+    LocalEffect::CreateIncident {
+        draft: Box::new(Draft::new(title)),
+        provenance: provenance(run),
+        at: at(2),
+        id: Uuid::now_v7(),
+        event: Box::new(|incident| format!("created {}", incident.number).into_bytes()),
+    }
+}
+
+pub fn provenance(run: RunId) -> Provenance {
+    Provenance {
+        run: Some(run),
+        playbook: Some("file".to_owned()),
+        version: Some("hash-of-file".to_owned()),
+        event: Some(Uuid::nil()),
+        report: Some("stranger at the door".to_owned()),
+    }
+}
+
+pub fn ends(run: RunId, status: RunStatus, minutes: i64) -> Finish {
+    Finish { run, status, at: at(minutes), error: None, actions: "[]".to_owned(), fallback: None }
+}
