@@ -12,7 +12,7 @@ pub struct FeedName {
 }
 
 /// How far a feed was read. It only moves forward: a cursor that stands before the stored one changes nothing, and one
-/// under another UIDVALIDITY neither, until [`FeedNews::Renumbered`] told of that.
+/// under another UIDVALIDITY or of another schedule neither, until [`FeedNews::Renumbered`] told of that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cursor {
     /// IMAP: everything up to and including `uid` was taken under this UIDVALIDITY (RFC 3501 §2.3.1.1).

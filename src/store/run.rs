@@ -116,9 +116,12 @@ pub enum LocalEffect {
         at: DateTime<Utc>,
         /// The incident's id, and its first etag.
         id: uuid::Uuid,
-        event: Box<dyn FnOnce(&Incident) -> Vec<u8> + Send>,
+        event: WriteEvent,
     },
 }
+
+/// Writes the journal event that tells of an incident.
+pub type WriteEvent = Box<dyn FnOnce(&Incident) -> Vec<u8> + Send>;
 
 /// What was recorded.
 #[derive(Debug)]

@@ -80,7 +80,8 @@ async fn uniqueness_holds_per_connection_and_not_beyond() {
 async fn a_playbook_that_had_no_run_from_an_event_gets_one_when_it_comes_again() {
     let kit = Kit::new().await;
     let first = kit.run(keyed("k")).await;
-    let both = report(Uniqueness::Key("k".to_owned()), vec![starts("file"), starts("ACKNOWLEDGE"), starts("acknowledge")]);
+    let both =
+        report(Uniqueness::Key("k".to_owned()), vec![starts("file"), starts("ACKNOWLEDGE"), starts("acknowledge")]);
     kit.store.keep_version(version("ACKNOWLEDGE"), at(1)).await.unwrap();
     let verdicts = kit.accept(vec![both]).await;
     let Verdict::Accepted { event, runs, .. } = &verdicts[0] else { panic!("{verdicts:?}") };

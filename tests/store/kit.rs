@@ -111,8 +111,7 @@ pub fn fresh() -> Report {
 }
 
 pub fn mail(message_id: Option<&str>, content: &str) -> Report {
-    let uniqueness =
-        Uniqueness::Mail { message_id: message_id.map(str::to_owned), content_hash: content.to_owned() };
+    let uniqueness = Uniqueness::Mail { message_id: message_id.map(str::to_owned), content_hash: content.to_owned() };
     report(uniqueness, vec![starts("file")])
 }
 

@@ -39,10 +39,13 @@ pub(super) fn advance(writing: &Writing<'_>, feed: i64, cursor: &Cursor) -> Resu
                  WHERE id = ?1 AND (uid_validity IS NULL OR (uid_validity = ?2 AND uid < ?3))",
             )?
             .execute(params![feed, uid_validity, uid])?,
-        Cursor::Tick(at) => writing
+        Cursor::Tick { at, last, of } => writing
             .connection
-            .prepare_cached("UPDATE feed SET tick = ?2 WHERE id = ?1 AND (tick IS NULL OR tick < ?2)")?
-            .execute(params![feed, At(*at)])?,
+            .prepare_cached(
+                "UPDATE feed SET tick = ?2, tick_last = ?3, tick_of = ?4 \
+                 WHERE id = ?1 AND (tick IS NULL OR (tick_of = ?4 AND tick < ?2))",
+            )?
+            .execute(params![feed, At(*at), last.map(At), of])?,
     };
     Ok(())
 }
@@ -83,24 +86,27 @@ pub(super) fn note(writing: &mut Writing<'_>, name: &FeedName, news: &FeedNews) 
     Ok(())
 }
 
-const FEED: &str = "SELECT connection, folder, uid_validity, uid, tick, met, start, heard, faulted, fault, \
+const FEED: &str = "SELECT connection, folder, uid_validity, uid, tick, tick_last, tick_of, met, start, heard, faulted, fault, \
      accepted, duplicates, skipped, dead FROM feed";
 
 fn feed(row: &Row<'_>) -> rusqlite::Result<Feed> {
     let at = |column| row.get::<_, Option<At>>(column).map(|at| at.map(|At(at)| at));
     let imap = row.get::<_, Option<u32>>(2)?.zip(row.get(3)?);
-    let cursor = imap.map(|(uid_validity, uid)| Cursor::Imap { uid_validity, uid }).or(at(4)?.map(Cursor::Tick));
+    let tick = at(4)?.zip(row.get(6)?);
+    let last = at(5)?;
     Ok(Feed {
         name: FeedName { connection: row.get(0)?, folder: row.get(1)? },
-        cursor,
-        met: at(5)?,
-        start: at(6)?,
-        heard: at(7)?,
-        fault: at(8)?.zip(row.get(9)?),
-        accepted: codec::count(row.get(10)?),
-        duplicates: codec::count(row.get(11)?),
-        skipped: codec::count(row.get(12)?),
-        dead: codec::count(row.get(13)?),
+        cursor: imap
+            .map(|(uid_validity, uid)| Cursor::Imap { uid_validity, uid })
+            .or(tick.map(|(at, of)| Cursor::Tick { at, last, of })),
+        met: at(7)?,
+        start: at(8)?,
+        heard: at(9)?,
+        fault: at(10)?.zip(row.get(11)?),
+        accepted: codec::count(row.get(12)?),
+        duplicates: codec::count(row.get(13)?),
+        skipped: codec::count(row.get(14)?),
+        dead: codec::count(row.get(15)?),
     })
 }
 

@@ -226,7 +226,6 @@ impl Store for SqliteStore {
 
     async fn record(&self, record: Record) -> Result<Recorded, StoreError> {
         let (record, large) = if record.events.iter().any(|event| blobs::is_large(event.len())) {
-            // The record's local effect need not be shareable between threads, so it is moved there and back.
             self.pack(move |blobs| runs::pack(&record, blobs).map(|large| (record, large))).await?
         } else {
             (record, Vec::new())

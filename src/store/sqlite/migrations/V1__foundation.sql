@@ -23,6 +23,8 @@ CREATE TABLE feed (
     uid_validity INTEGER,                        -- IMAP cursor
     uid INTEGER,
     tick INTEGER,                                -- schedule cursor
+    tick_last INTEGER,
+    tick_of TEXT,
     met INTEGER,
     start INTEGER,
     heard INTEGER,
