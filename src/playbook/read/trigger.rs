@@ -1,0 +1,199 @@
+//! `trigger:`
+
+use std::{ops::Range, str::FromStr, time::Duration};
+
+use super::{form, name};
+use crate::{
+    diagnostic::{Faults, codes, did_you_mean},
+    playbook::{After, Filter, MailboxTrigger, Missed, ScheduleTrigger, Trigger, cron},
+    yaml::{Given, Value},
+};
+
+const KINDS: &[&str] = &["mailbox", "form", "schedule", "manual"];
+const LATER: &[&str] = &["webhook", "incident", "alert"];
+
+const EVERY_DEFAULT: Duration = Duration::from_secs(60);
+const EVERY_MIN: Duration = Duration::from_secs(5);
+const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// A trigger with the places of what is looked up later.
+pub(super) struct Read {
+    pub trigger: Trigger,
+    pub connection: Option<Range<usize>>,
+    pub path: Option<Range<usize>>,
+}
+
+impl From<Trigger> for Read {
+    fn from(trigger: Trigger) -> Self {
+        Self { trigger, connection: None, path: None }
+    }
+}
+
+pub(super) fn trigger(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
+    let mut fields = given.fields("a trigger", faults)?;
+    let later = fields.not_yet(LATER, faults);
+    let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
+    let (count, nothing) = (fields.entries().len(), fields.entries().is_empty());
+    fields.finish(faults);
+    let [only] = found[..] else {
+        if found.len() > 1 {
+            let names: Vec<String> = found.iter().map(|given| format!("`{}`", given.key)).collect();
+            let message = format!("a playbook has one trigger, not {}", names.join(" and "));
+            faults.add_with(codes::EXCLUSIVE_KEYS, found[1].key_span(), message, Some("write a playbook for each".into()));
+        } else if nothing {
+            let help = "it is one of `mailbox`, `form`, `schedule` or `manual`";
+            faults.add_with(codes::MISSING_KEY, given.span(), "the trigger says nothing", Some(help.into()));
+        }
+        return None;
+    };
+    // Any other key was reported above.
+    if later || count > 1 {
+        return None;
+    }
+    match only.key {
+        "mailbox" => mailbox(only, faults),
+        "form" => form::form(only, faults),
+        "schedule" => schedule(only, faults).map(|schedule| Trigger::Schedule(schedule).into()),
+        _ => manual(only, faults).then(|| Trigger::Manual.into()),
+    }
+}
+
+fn mailbox(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
+    // `mailbox:` alone is the embedded maildir with every default.
+    if given.node.value == Value::Null {
+        return Some(Trigger::Mailbox(default_mailbox()).into());
+    }
+    let mut fields = given.fields("a mailbox trigger", faults)?;
+    let connection = fields.optional("connection");
+    let folder = fields.optional("folder");
+    let every = fields.optional("every");
+    let filter = fields.optional("filter");
+    let after = fields.optional("after");
+    fields.finish(faults);
+    let mut mailbox = default_mailbox();
+    mailbox.connection = connection.and_then(|given| given.words(faults)).map(str::to_owned);
+    if let Some(folder) = folder.and_then(|given| given.words(faults)) {
+        mailbox.folder = folder.to_owned();
+    }
+    if let Some(every) =
+        every.and_then(|given| given.duration(EVERY_MIN..=EVERY_MAX, "between 5 seconds and one day", faults))
+    {
+        mailbox.every = every;
+    }
+    mailbox.filter = filter.and_then(|given| read_filter(given, faults)).unwrap_or_default();
+    mailbox.after = after.and_then(|given| read_after(given, &mailbox.folder, faults)).unwrap_or_default();
+    let connection = connection.map(|given| given.span());
+    Some(Read { trigger: Trigger::Mailbox(mailbox), connection, path: None })
+}
+
+fn default_mailbox() -> MailboxTrigger {
+    MailboxTrigger {
+        connection: None,
+        folder: "INBOX".into(),
+        every: EVERY_DEFAULT,
+        filter: Filter::default(),
+        after: After::default(),
+    }
+}
+
+fn read_filter(given: Given<'_>, faults: &mut Faults) -> Option<Filter> {
+    let mut fields = given.fields("a filter", faults)?;
+    let subject_contains = fields.optional("subject_contains");
+    let from = fields.optional("from");
+    let importance = fields.optional("importance");
+    let has_attachments = fields.optional("has_attachments");
+    fields.finish(faults);
+    let mut senders = Vec::new();
+    for (given, address) in from.and_then(|given| given.texts(faults)).unwrap_or_default() {
+        if address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) {
+            senders.push(address.to_owned());
+        } else {
+            let message = format!("`{address}` is not a mail address");
+            faults.add(codes::BAD_VALUE, given.span(), message);
+        }
+    }
+    let importances = [("low", "low"), ("normal", "normal"), ("high", "high")];
+    Some(Filter {
+        subject_contains: subject_contains.and_then(|given| given.words(faults)).map(str::to_owned),
+        from: senders,
+        importance: importance.and_then(|given| given.choice(&importances, faults)).map(str::to_owned),
+        has_attachments: has_attachments.and_then(|given| given.flag(faults)),
+    })
+}
+
+fn read_after(given: Given<'_>, folder: &str, faults: &mut Faults) -> Option<After> {
+    let mut fields = given.fields("`after`", faults)?;
+    let mark_seen = fields.optional("mark_seen");
+    let move_to = fields.optional("move_to");
+    fields.finish(faults);
+    let target = move_to.and_then(|given| given.words(faults));
+    if let (Some(given), Some(target)) = (move_to, target)
+        && target == folder
+    {
+        faults.add(codes::BAD_VALUE, given.span(), format!("`{target}` is the folder the mails come from"));
+    }
+    Some(After {
+        mark_seen: mark_seen.and_then(|given| given.flag(faults)).unwrap_or(false),
+        move_to: target.map(str::to_owned),
+    })
+}
+
+fn schedule(given: Given<'_>, faults: &mut Faults) -> Option<ScheduleTrigger> {
+    let mut fields = given.fields("a schedule", faults)?;
+    fields.not_yet(&["recurrence"], faults);
+    let cron = fields.required("cron");
+    let time_zone = fields.optional("time_zone");
+    let missed = fields.optional("missed");
+    fields.finish(faults);
+    let cron = cron.and_then(|given| expression(given, faults));
+    let time_zone = match time_zone {
+        Some(given) => given.words(faults).and_then(|name| zone(given, name, faults)),
+        None => Some(chrono_tz::UTC),
+    };
+    let choices = [("skip", Missed::Skip), ("run_once", Missed::RunOnce), ("run_all", Missed::RunAll)];
+    let missed = missed.and_then(|given| given.choice(&choices, faults)).unwrap_or_default();
+    Some(ScheduleTrigger { cron: cron?, time_zone: time_zone?, missed })
+}
+
+fn expression(given: Given<'_>, faults: &mut Faults) -> Option<String> {
+    let text = given.words(faults)?;
+    match cron::Schedule::parse(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(error) => {
+            let span = given.node.place(faults.source(), error.range);
+            faults.add_with(codes::BAD_CRON, span, error.message, error.help);
+            None
+        }
+    }
+}
+
+fn zone(given: Given<'_>, name: &str, faults: &mut Faults) -> Option<chrono_tz::Tz> {
+    let ignoring_case = || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name)).copied();
+    let zone = chrono_tz::Tz::from_str(name).ok().or_else(ignoring_case);
+    if zone.is_none() {
+        let city = name.rsplit('/').next().unwrap_or(name);
+        let help = did_you_mean(name, chrono_tz::TZ_VARIANTS.iter().map(chrono_tz::Tz::name))
+            .or_else(|| {
+                let same_city = |zone: &&chrono_tz::Tz| zone.name().rsplit('/').next().is_some_and(|known| known == city);
+                let found = chrono_tz::TZ_VARIANTS.iter().find(same_city)?;
+                Some(format!("did you mean `{}`?", found.name()))
+            })
+            .unwrap_or_else(|| "zones are named as IANA does, such as `Europe/Berlin` or `UTC`".into());
+        faults.add_with(codes::UNKNOWN_ZONE, given.span(), format!("there is no time zone `{name}`"), Some(help));
+    }
+    zone
+}
+
+fn manual(given: Given<'_>, faults: &mut Faults) -> bool {
+    if given.node.value != Value::Null
+        && let Some(fields) = given.fields("a manual trigger", faults)
+    {
+        fields.finish(faults);
+    }
+    true
+}
+
+/// The path of a form, with its place.
+pub(super) fn form_path<'n>(given: Given<'n>, faults: &mut Faults) -> Option<(&'n str, Range<usize>)> {
+    name::path(given, faults).map(|path| (path, given.span()))
+}
