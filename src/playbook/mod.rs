@@ -1,12 +1,17 @@
 //! A playbook: YAML with positions in, a checked [`Playbook`] out.
 
 mod bundle;
+mod check;
 pub mod cron;
+mod load;
 mod model;
+mod read;
 mod status;
+pub mod templates;
 mod vocabulary;
 
 pub use bundle::Bundle;
+pub use load::{Loaded, Loading, files, load, load_folder};
 pub use model::{
     Action, ActionKind, After, Field, FieldType, Filter, FormTrigger, MailboxTrigger, Missed, Parameter, ParameterType,
     Playbook, Retry, RunAfter, ScheduleTrigger, Trigger, Variable, VariableType,

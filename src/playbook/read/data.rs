@@ -159,7 +159,9 @@ fn literal(given: Given<'_>, kind: &str, takes: impl Fn(&Value) -> bool, faults:
         return None;
     }
     if let Some(text) = value.as_str()
-        && (text.contains("{{") || text.contains("@{") || text.len() > 1 && text.starts_with('@') && !text.starts_with("@@"))
+        && (text.contains("{{")
+            || text.contains("@{")
+            || text.len() > 1 && text.starts_with('@') && !text.starts_with("@@"))
     {
         let message = "a default is a plain value, not an expression";
         faults.add(codes::BAD_VALUE, given.span(), message);

@@ -49,7 +49,8 @@ pub(super) fn playbook<'n>(root: &'n yaml::Node, vocabulary: &Vocabulary, faults
     let description = description.and_then(|given| given.text(faults));
     let parameters = parameters.map(|given| data::parameters(given, faults)).unwrap_or_default();
     let variables = variables.map(|given| data::variables(given, faults)).unwrap_or_default();
-    let fallback = fallback.and_then(|given| given.choice(&[("none", false), ("incident", true)], faults)).unwrap_or(true);
+    let fallback =
+        fallback.and_then(|given| given.choice(&[("none", false), ("incident", true)], faults)).unwrap_or(true);
     let read = trigger.and_then(|given| trigger::trigger(given, faults));
     let mut count = 0;
     let steps = actions.map(|given| action::steps(given, vocabulary, 0, &mut count, faults)).unwrap_or_default();
@@ -59,6 +60,7 @@ pub(super) fn playbook<'n>(root: &'n yaml::Node, vocabulary: &Vocabulary, faults
         let message = format!("the playbook has {count} actions, at most {} are allowed", limits::PLAYBOOK_ACTIONS);
         faults.add(codes::TOO_MANY_ACTIONS, actions.key_span(), message);
     }
-    let (trigger, connection, path) = read.map_or((None, None, None), |read| (Some(read.trigger), read.connection, read.path));
+    let (trigger, connection, path) =
+        read.map_or((None, None, None), |read| (Some(read.trigger), read.connection, read.path));
     Some(Draft { name, description, parameters, variables, fallback, trigger, connection, path, steps })
 }

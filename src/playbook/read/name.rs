@@ -9,7 +9,13 @@ use crate::{
 /// The name of a playbook, as commands and pages use it.
 pub(super) fn playbook<'n>(given: Given<'n>, faults: &mut Faults) -> Option<&'n str> {
     let rule = "letters, digits, `-` and `_`, beginning with a letter or digit";
-    checked(given, rule, |first| first.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "-_".contains(c), faults)
+    checked(
+        given,
+        rule,
+        |first| first.is_ascii_alphanumeric(),
+        |c| c.is_ascii_alphanumeric() || "-_".contains(c),
+        faults,
+    )
 }
 
 /// An id: of an action, a form field, a variable, a parameter.
@@ -71,6 +77,11 @@ fn valid(
     if text.starts_with(start) && text.chars().all(part) {
         return true;
     }
-    faults.add_with(codes::BAD_NAME, span, format!("`{text}` is not a name"), Some(format!("a name is made of {rule}")));
+    faults.add_with(
+        codes::BAD_NAME,
+        span,
+        format!("`{text}` is not a name"),
+        Some(format!("a name is made of {rule}")),
+    );
     false
 }

@@ -36,9 +36,12 @@ pub(super) fn retry(given: Given<'_>, faults: &mut Faults) -> Option<Retry> {
 
     let policy = policy?.choice(POLICIES, faults)?;
     let timed = matches!(policy, Policy::Fixed | Policy::Exponential);
-    for (given, fits) in
-        [(count, timed), (interval, timed), (minimum, policy == Policy::Exponential), (maximum, policy == Policy::Exponential)]
-    {
+    for (given, fits) in [
+        (count, timed),
+        (interval, timed),
+        (minimum, policy == Policy::Exponential),
+        (maximum, policy == Policy::Exponential),
+    ] {
         if let Some(given) = given
             && !fits
         {

@@ -39,7 +39,12 @@ pub(super) fn trigger(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
         if found.len() > 1 {
             let names: Vec<String> = found.iter().map(|given| format!("`{}`", given.key)).collect();
             let message = format!("a playbook has one trigger, not {}", names.join(" and "));
-            faults.add_with(codes::EXCLUSIVE_KEYS, found[1].key_span(), message, Some("write a playbook for each".into()));
+            faults.add_with(
+                codes::EXCLUSIVE_KEYS,
+                found[1].key_span(),
+                message,
+                Some("write a playbook for each".into()),
+            );
         } else if nothing {
             let help = "it is one of `mailbox`, `form`, `schedule` or `manual`";
             faults.add_with(codes::MISSING_KEY, given.span(), "the trigger says nothing", Some(help.into()));
@@ -172,9 +177,10 @@ fn zone(given: Given<'_>, name: &str, faults: &mut Faults) -> Option<chrono_tz::
     let zone = chrono_tz::Tz::from_str(name).ok().or_else(ignoring_case);
     if zone.is_none() {
         let city = name.rsplit('/').next().unwrap_or(name);
-        let help = did_you_mean(name, chrono_tz::TZ_VARIANTS.iter().map(chrono_tz::Tz::name))
+        let help = did_you_mean(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
             .or_else(|| {
-                let same_city = |zone: &&chrono_tz::Tz| zone.name().rsplit('/').next().is_some_and(|known| known == city);
+                let same_city =
+                    |zone: &&chrono_tz::Tz| zone.name().rsplit('/').next().is_some_and(|known| known == city);
                 let found = chrono_tz::TZ_VARIANTS.iter().find(same_city)?;
                 Some(format!("did you mean `{}`?", found.name()))
             })

@@ -1,0 +1,66 @@
+//! What each trigger delivers, by name.
+
+use crate::playbook::Trigger;
+
+/// The members of a value.
+#[derive(Clone, Copy)]
+pub(in crate::playbook) enum Members {
+    /// Anything may be inside, or nothing is known of it.
+    Free,
+    /// It is no map: text, a number, true or false.
+    Plain,
+    /// These and no others.
+    Named(&'static [&'static str]),
+}
+
+const ADDRESS: Members = Members::Named(&["name", "address", "domain"]);
+
+/// One message, under the Office 365 names and Larum's own.
+pub(in crate::playbook) const MAILBOX: &[(&str, Members)] = &[
+    ("id", Members::Plain),
+    ("internetMessageId", Members::Plain),
+    ("conversationId", Members::Plain),
+    ("receivedDateTime", Members::Plain),
+    ("subject", Members::Plain),
+    ("bodyPreview", Members::Plain),
+    ("body", Members::Plain),
+    ("isHtml", Members::Plain),
+    ("from", Members::Plain),
+    ("toRecipients", Members::Plain),
+    ("ccRecipients", Members::Plain),
+    ("bccRecipients", Members::Plain),
+    ("replyTo", Members::Plain),
+    ("importance", Members::Plain),
+    ("hasAttachments", Members::Plain),
+    ("sender", ADDRESS),
+    ("to", Members::Free),
+    ("cc", Members::Free),
+    ("text", Members::Plain),
+    ("html", Members::Plain),
+    ("headers", Members::Free),
+    ("messageId", Members::Plain),
+    ("references", Members::Free),
+    ("attachments", Members::Free),
+];
+
+/// What a form delivers beside the answers.
+const FORM: &[&str] = &["responseId", "submitDate", "responder"];
+
+const SCHEDULE: &[&str] = &["scheduledTime", "previousTime", "missed"];
+
+/// The parts of a form's request.
+pub(super) const REQUEST: &[&str] = &["method", "headers", "queries", "relativePathParameters"];
+
+/// The fields a trigger delivers; `None` when anything may come (manual).
+pub(super) fn fields(trigger: &Trigger) -> Option<Vec<(&str, Members)>> {
+    let plain = |name| (name, Members::Plain);
+    match trigger {
+        Trigger::Mailbox(_) => Some(MAILBOX.to_vec()),
+        Trigger::Form(form) => {
+            let answers = form.fields.iter().map(|field| (field.id.as_str(), Members::Free));
+            Some(answers.chain(FORM.iter().copied().map(plain)).collect())
+        }
+        Trigger::Schedule(_) => Some(SCHEDULE.iter().copied().map(plain).collect()),
+        Trigger::Manual => None,
+    }
+}

@@ -1,0 +1,221 @@
+//! From sources to playbooks: one stored bundle, or every file of a folder together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Bundle, Playbook, Trigger, Vocabulary,
+    check::{self, Checked},
+    read,
+    templates::{self, Compiled},
+};
+use crate::{
+    config::{Config, ParameterValue},
+    diagnostic::{self, Code, Diagnostic, Faults, Source, codes, nearest},
+    yaml,
+};
+
+/// A playbook with everything that decides what it does.
+#[derive(Debug)]
+pub struct Loaded {
+    pub playbook: Playbook,
+    /// With the templates it reaches and no others, so that a change elsewhere makes no new version.
+    pub bundle: Bundle,
+}
+
+/// What a set of files came to.
+#[derive(Debug, Default)]
+pub struct Loading {
+    /// The playbooks without a fault, by path.
+    pub playbooks: Vec<Loaded>,
+    /// Every fault of every file, by file and position.
+    pub faults: Vec<Diagnostic>,
+}
+
+/// Loads a playbook from a bundle alone: the same bundle gives the same playbook, whatever the files say by now.
+///
+/// # Errors
+/// Every fault, by position.
+pub fn load(bundle: &Bundle, vocabulary: &Vocabulary) -> Result<Playbook, Vec<Diagnostic>> {
+    let templates = Compiled::of(bundle.templates.clone());
+    let source = Source::new(bundle.path.as_str(), bundle.source.as_str());
+    checked(&source, &templates, vocabulary).map(|checked| checked.playbook)
+}
+
+/// Loads the playbooks of files and folders, with the built-in templates and those of the folder `templates`, and checks
+/// them against each other and against `config`. Of two playbooks that exclude each other the first, by path, is kept.
+pub fn load_folder(paths: &[PathBuf], templates: Option<&Path>, config: &Config, vocabulary: &Vocabulary) -> Loading {
+    let mut faults = Vec::new();
+    let (sources, unreadable) = templates::sources(templates);
+    faults.extend(unreadable);
+    let compiled = Compiled::of(sources);
+    faults.extend(compiled.broken.values().flatten().cloned());
+    let mut taken = Taken::default();
+    let mut playbooks = Vec::new();
+    for path in files(paths, &mut faults) {
+        match file(&path, &compiled, config, vocabulary, &mut taken) {
+            Ok(loaded) => playbooks.push(loaded),
+            Err(more) => faults.extend(more),
+        }
+    }
+    diagnostic::sort(&mut faults);
+    Loading { playbooks, faults }
+}
+
+/// The playbook files among `paths` and in the folders among them, in order; test files are none.
+pub fn files(paths: &[PathBuf], faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    for path in paths {
+        if path.is_dir() {
+            found.extend(templates::files(path, &["yaml", "yml"], faults));
+        } else {
+            found.insert(path.clone());
+        }
+    }
+    found.into_iter().filter(|path| !is_test(path)).collect()
+}
+
+/// `NAME.test.yaml`
+fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".test"))
+}
+
+/// Names that only one playbook may have, in lower case, with the file that has them.
+#[derive(Default)]
+struct Taken {
+    names: BTreeMap<String, String>,
+    paths: BTreeMap<String, String>,
+}
+
+fn file(
+    path: &Path,
+    templates: &Compiled,
+    config: &Config,
+    vocabulary: &Vocabulary,
+    taken: &mut Taken,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let source = yaml::read_file(path).map_err(|fault| vec![fault])?;
+    let checked = checked(&source, templates, vocabulary)?;
+    let mut faults = Faults::new(&source);
+    connections(&checked, config, &mut faults);
+    let parameters = parameters(&checked, config, &mut faults);
+    across(&checked, taken, &mut faults);
+    if faults.count() > 0 {
+        return Err(faults.into_sorted());
+    }
+    let bundle = Bundle {
+        path: source.name.to_string(),
+        source: source.text.to_string(),
+        templates: templates.only(checked.reached),
+        parameters,
+    };
+    Ok(Loaded { playbook: checked.playbook, bundle })
+}
+
+fn checked(source: &Source, templates: &Compiled, vocabulary: &Vocabulary) -> Result<Checked, Vec<Diagnostic>> {
+    let mut faults = Faults::new(source);
+    let Some(root) = yaml::parse(&mut faults) else { return Err(faults.into_sorted()) };
+    match read::playbook(&root, vocabulary, &mut faults) {
+        Some(draft) => check::check(draft, templates, faults),
+        None => Err(faults.into_sorted()),
+    }
+}
+
+/// Every connection the playbook names must be there and of the right kind.
+fn connections(checked: &Checked, config: &Config, faults: &mut Faults) {
+    for named in &checked.connections {
+        let known = config.connections.iter().find(|(name, _)| name.eq_ignore_ascii_case(&named.name));
+        let wanted = named.kinds.join(" or ");
+        match known {
+            Some((_, connection)) if named.kinds.contains(&connection.kind()) => {}
+            Some((name, connection)) => {
+                let message =
+                    format!("`{name}` is a connection of kind {}, {wanted} is needed here", connection.kind());
+                faults.add(codes::WRONG_CONNECTION, named.span.clone(), message);
+            }
+            None => {
+                let help = match nearest(&named.name, config.connections.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("name it in larum.yaml, under connections, with the kind {wanted}"),
+                };
+                let message = format!("there is no connection `{}`", named.name);
+                faults.add_with(codes::UNKNOWN_CONNECTION, named.span.clone(), message, Some(help));
+            }
+        }
+    }
+}
+
+/// The values `config` gives the playbook's parameters, without the secret ones.
+fn parameters(checked: &Checked, config: &Config, faults: &mut Faults) -> BTreeMap<String, serde_json::Value> {
+    let playbook = &checked.playbook;
+    let given = config.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(&playbook.name));
+    let given = given.map(|(_, values)| values);
+    let mut out = BTreeMap::new();
+    for (parameter, span) in playbook.parameters.iter().zip(&checked.places.parameters) {
+        let mut fault = |code: Code, message: String, help: &str| {
+            faults.add_with(code, span.clone(), message, Some(help.to_owned()));
+        };
+        let name = &parameter.name;
+        let value = given.and_then(|values| values.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)));
+        match value.map(|(_, value)| value) {
+            Some(ParameterValue::Secret(_)) if parameter.kind.is_secret() => {}
+            Some(ParameterValue::Secret(_)) => fault(
+                codes::PARAMETER_VALUE,
+                format!("larum.yaml gives `{name}` a secret, but its type is {}", parameter.kind.name()),
+                "a parameter that holds a secret is a securestring",
+            ),
+            Some(ParameterValue::Plain(_)) if parameter.kind.is_secret() => fault(
+                codes::LITERAL_SECRET,
+                format!("larum.yaml writes the secret `{name}` down"),
+                "give it there as {env: NAME} or {file: PATH}",
+            ),
+            Some(ParameterValue::Plain(value)) if parameter.kind.takes(value) => {
+                out.insert(name.clone(), value.clone());
+            }
+            Some(ParameterValue::Plain(_)) => fault(
+                codes::PARAMETER_VALUE,
+                format!("larum.yaml gives `{name}` a value of another type than {}", parameter.kind.name()),
+                "mend the value there, or the type here",
+            ),
+            None if parameter.default.is_some() => {}
+            None => fault(
+                codes::PARAMETER_VALUE,
+                format!("the parameter `{name}` has neither a value in larum.yaml nor a default"),
+                &format!("write it there under parameters: {{{}: {{{name}: …}}}}", playbook.name),
+            ),
+        }
+    }
+    for name in given.into_iter().flat_map(BTreeMap::keys) {
+        if !playbook.parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(name)) {
+            let help =
+                diagnostic::did_you_mean(name, playbook.parameters.iter().map(|parameter| parameter.name.as_str()));
+            let message =
+                format!("larum.yaml gives a value for the parameter `{name}`, which this playbook does not have");
+            faults.add_with(codes::PARAMETER_VALUE, checked.places.name.clone(), message, help);
+        }
+    }
+    out
+}
+
+/// Names and form addresses that another file has.
+fn across(checked: &Checked, taken: &mut Taken, faults: &mut Faults) {
+    let playbook = &checked.playbook;
+    let file = playbook.source.name.to_string();
+    let name = playbook.name.to_lowercase();
+    if let Some(other) = taken.names.get(&name) {
+        let message = format!("`{other}` has a playbook called `{}` already", playbook.name);
+        faults.add(codes::SAME_PLAYBOOK, checked.places.name.clone(), message);
+        return;
+    }
+    if let Trigger::Form(form) = &playbook.trigger {
+        if let Some(other) = taken.paths.get(&form.path) {
+            let span = checked.places.path.clone().unwrap_or_default();
+            faults.add(codes::SAME_PATH, span, format!("`{other}` has a form at `/forms/{}` already", form.path));
+            return;
+        }
+        taken.paths.insert(form.path.clone(), file.clone());
+    }
+    taken.names.insert(name, file);
+}
