@@ -1,0 +1,102 @@
+//! Actions as the checker sees them, shaped like the real ones, so that these tests are about the checker.
+
+use std::collections::BTreeMap;
+
+use larum::playbook::ActionSpec;
+use schemars::{JsonSchema, schema_for};
+
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct CreateIncident {
+    title: String,
+    description: Option<String>,
+    severity: Severity,
+    tags: Option<Vec<Option<String>>>,
+    owner: Option<String>,
+}
+
+/// How bad it is.
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+enum Severity {
+    /// At once.
+    High,
+    /// Today.
+    Medium,
+    Low,
+    Informational,
+}
+
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct SendEmail {
+    connection: Option<String>,
+    to: OneOrMany,
+    subject: String,
+    body: Option<String>,
+    template: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<Option<String>>),
+}
+
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Http {
+    connection: Option<String>,
+    method: Method,
+    url: String,
+    headers: Option<BTreeMap<String, String>>,
+    queries: Option<BTreeMap<String, String>>,
+    body: Option<serde_json::Value>,
+    authentication: Option<Authentication>,
+    timeout_seconds: Option<u32>,
+    follow: Option<bool>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+enum Method {
+    GET,
+    POST,
+    PUT,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code)]
+struct Authentication {
+    username: String,
+    password: String,
+}
+
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Compose {
+    value: serde_json::Value,
+}
+
+/// create_incident, send_email, http and compose.
+pub fn vocabulary() -> Vec<ActionSpec> {
+    let spec = |name, inputs, template_input, connections, retries| ActionSpec {
+        name,
+        inputs,
+        template_input,
+        connections,
+        retries,
+    };
+    vec![
+        spec("create_incident", || schema_for!(CreateIncident), None, &[], true),
+        spec("send_email", || schema_for!(SendEmail), Some("template"), &["smtp"], true),
+        spec("http", || schema_for!(Http), None, &["http"], true),
+        spec("compose", || schema_for!(Compose), None, &[], false),
+    ]
+}
