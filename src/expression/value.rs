@@ -95,13 +95,24 @@ pub(crate) fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering>
     left.as_f64()?.partial_cmp(&right.as_f64()?)
 }
 
-/// A letter with its case taken away, as .NET's ordinal comparison does it: letter by letter, never lengthening.
+/// A letter in upper case as .NET's invariant culture has it: letter by letter, never lengthening. Comparisons that
+/// ignore case compare these.
 pub(crate) fn fold(letter: char) -> char {
-    let mut upper = letter.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(only), None) => only,
-        _ => letter,
+    // These two have an upper case in Unicode that the invariant culture leaves out.
+    if matches!(letter, 'ı' | 'ſ') {
+        return letter;
     }
+    single(letter.to_uppercase()).unwrap_or(letter)
+}
+
+/// A letter in lower case as .NET's invariant culture has it.
+pub(crate) fn lower(letter: char) -> char {
+    single(letter.to_lowercase()).unwrap_or(letter)
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    let first = letters.next();
+    if letters.next().is_none() { first } else { None }
 }
 
 /// Whether two names are the same but for case.

@@ -1,8 +1,17 @@
 //! The one table of functions. The checker, the evaluator, handlebars and the documentation all read it.
 
 mod args;
+mod collection;
+mod conversion;
+mod culture;
+mod date;
 mod logical;
+mod math;
+mod number;
+mod number_format;
 mod reference;
+mod string;
+mod utf16;
 
 use std::sync::LazyLock;
 
@@ -112,9 +121,92 @@ fn lazy(
 }
 
 static TABLE: LazyLock<Vec<Function>> = LazyLock::new(|| {
-    use Family::{Logical, Reference};
+    use Family::{Collection, Conversion, Date, Logical, Math, Reference, String};
     #[rustfmt::skip]
     let table = vec![
+        eager(String, "concat(text, ...)", "Its parameters as one text.", string::concat),
+        eager(String, "substring(text, start, length?)", "The part of a text from a position on; an error where there is none.", string::substring),
+        eager(String, "slice(text, start, end?)", "The part of a text between two positions; negative ones count from the end.", string::slice),
+        eager(String, "replace(text, old, new)", "A text with every old part replaced, by case.", string::replace),
+        eager(String, "guid(format?)", "A new random identifier; the format is N, D, B, P or X.", string::guid),
+        eager(String, "toLower(text)", "A text in lower case.", string::to_lower),
+        eager(String, "toUpper(text)", "A text in upper case.", string::to_upper),
+        eager(String, "indexOf(text, search)", "Where a text first holds another, ignoring case; -1 where it does not.", string::index_of),
+        eager(String, "lastIndexOf(text, search)", "Where a text last holds another, ignoring case; -1 where it does not.", string::last_index_of),
+        eager(String, "nthIndexOf(text, search, occurrence)", "Where a text holds another for the nth time, ignoring case; a negative n counts from the end.", string::nth_index_of),
+        eager(String, "startsWith(text, search)", "Whether a text begins with another, ignoring case.", string::starts_with),
+        eager(String, "endsWith(text, search)", "Whether a text ends with another, ignoring case.", string::ends_with),
+        eager(String, "split(text, separator)", "The parts of a text between separators.", string::split),
+        eager(String, "trim(text)", "A text without white space at its ends.", string::trim),
+        eager(String, "trimByteOrderMark(content)", "A text or binary value without its byte order mark.", string::trim_byte_order_mark),
+        eager(String, "formatNumber(number, format, locale?)", "A number by a .NET format such as N2 or #,##0.00.", string::format_number),
+        eager(String, "isInt(text)", "Whether a text is a whole number.", string::is_int),
+        eager(String, "isFloat(text, locale?)", "Whether a text is a number.", string::is_float),
+        eager(String, "encodeXmlValue(text)", "A text with XML's own signs escaped.", string::encode_xml_value),
+        eager(String, "decodeXmlValue(text)", "A text with XML's escapes resolved.", string::decode_xml_value),
+        eager(String, "encodeXmlName(name)", "A name with what XML forbids in names written as _xHHHH_.", string::encode_xml_name),
+        eager(String, "decodeXmlName(name)", "A name with every _xHHHH_ resolved.", string::decode_xml_name),
+        eager(String, "escape_html(value)", "A value's text with HTML's own signs escaped.", string::escape_html),
+
+        eager(Collection, "contains(collection, value)", "Whether a text holds a text by case, an array an element, or an object a key ignoring case.", collection::contains),
+        eager(Collection, "length(collection)", "The number of elements or characters.", collection::length),
+        eager(Collection, "empty(collection)", "Whether an object, array or text has nothing in it; null has not.", collection::empty),
+        eager(Collection, "first(collection)", "The first element or character.", collection::first),
+        eager(Collection, "last(collection)", "The last element or character.", collection::last),
+        eager(Collection, "take(collection, count)", "The first elements or characters.", collection::take),
+        eager(Collection, "skip(collection, count)", "All but the first elements.", collection::skip),
+        eager(Collection, "join(collection, delimiter)", "The texts of an array's elements as one text.", collection::join),
+        eager(Collection, "reverse(collection)", "An array from its end.", collection::reverse),
+        eager(Collection, "chunk(collection, length)", "An array or text in pieces of a length.", collection::chunk),
+        eager(Collection, "sort(collection, property?)", "An array in order, by itself or by a property of its elements.", collection::sort),
+        eager(Collection, "union(collection, other, ...)", "Every element of arrays once, or objects merged, the later one winning.", collection::union),
+        eager(Collection, "intersection(collection, other, ...)", "The elements or members that all have.", collection::intersection),
+        eager(Collection, "addProperty(object, property, value)", "An object with one more property, which it must not have yet.", collection::add_property),
+        eager(Collection, "setProperty(object, property, value)", "An object with a property set.", collection::set_property),
+        eager(Collection, "removeProperty(object, property)", "An object without a property.", collection::remove_property),
+        eager(Collection, "mergeObjects(object, other)", "Two objects as one, the second winning; objects inside them are merged too.", collection::merge_objects),
+
+        eager(Conversion, "int(value)", "A whole number.", conversion::int),
+        eager(Conversion, "float(value, locale?)", "A number.", conversion::float),
+        eager(Conversion, "decimal(value)", "A number, written without an exponent.", conversion::decimal),
+        eager(Conversion, "bool(value)", "True or false, from those words or from a number.", conversion::bool),
+        eager(Conversion, "string(value)", "A value's text.", conversion::string),
+        eager(Conversion, "json(value)", "The value of a JSON text.", conversion::json),
+        eager(Conversion, "array(value)", "An array of one element.", conversion::array),
+        eager(Conversion, "createArray(value, ...)", "An array of its parameters.", collection::create_array),
+        eager(Conversion, "base64(value)", "A value's text in base64.", conversion::base64),
+        eager(Conversion, "base64ToString(value)", "The text behind base64.", conversion::base64_to_string),
+        eager(Conversion, "base64ToBinary(value)", "The binary value behind base64.", conversion::base64_to_binary),
+        eager(Conversion, "decodeBase64(value)", "The same as base64ToString.", conversion::base64_to_string),
+        eager(Conversion, "binary(value)", "A value's text as a binary value.", conversion::binary),
+        eager(Conversion, "dataUri(value)", "A value as a data: URI.", conversion::data_uri),
+        eager(Conversion, "dataUriToBinary(value)", "The binary value in a data: URI.", conversion::data_uri_to_binary),
+        eager(Conversion, "dataUriToString(value)", "The text in a data: URI.", conversion::data_uri_to_string),
+        eager(Conversion, "decodeDataUri(value)", "The same as dataUriToString.", conversion::data_uri_to_string),
+        eager(Conversion, "uriComponent(value)", "A text escaped for use in a URI.", conversion::uri_component),
+        eager(Conversion, "uriComponentToString(value)", "A text with a URI's escapes resolved.", conversion::uri_component_to_string),
+        eager(Conversion, "uriComponentToBinary(value)", "A binary value with a URI's escapes resolved.", conversion::uri_component_to_binary),
+        eager(Conversion, "encodeUriComponent(value)", "The same as uriComponent.", conversion::uri_component),
+        eager(Conversion, "decodeUriComponent(value)", "The same as uriComponentToString.", conversion::uri_component_to_string),
+        eager(Conversion, "utf8Length(text)", "The bytes of a text in UTF-8.", conversion::utf8_length),
+        eager(Conversion, "utf16Length(text)", "The units of a text in UTF-16.", conversion::utf16_length),
+
+        eager(Math, "add(number, other)", "The sum.", math::add),
+        eager(Math, "sub(number, other)", "The difference.", math::sub),
+        eager(Math, "mul(number, other)", "The product.", math::mul),
+        eager(Math, "div(number, other)", "The quotient; whole where both are.", math::div),
+        eager(Math, "mod(number, other)", "The remainder, with the sign of the first.", math::modulo),
+        eager(Math, "min(number, ...)", "The smallest of its parameters, or of one array.", math::min),
+        eager(Math, "max(number, ...)", "The largest of its parameters, or of one array.", math::max),
+        eager(Math, "range(start, count)", "An array of whole numbers.", math::range),
+        eager(Math, "rand(low, high)", "A random whole number, at least the first and less than the second.", math::rand),
+
+        eager(Date, "utcNow(format?)", "The present instant.", date::utc_now),
+        eager(Date, "addDays(timestamp, days, format?)", "An instant some days later.", date::add_days),
+        eager(Date, "addHours(timestamp, hours, format?)", "An instant some hours later.", date::add_hours),
+        eager(Date, "addMinutes(timestamp, minutes, format?)", "An instant some minutes later.", date::add_minutes),
+        eager(Date, "formatDateTime(timestamp, format?, locale?)", "An instant by a .NET format such as D or yyyy-MM-dd.", date::format_date_time),
+
         lazy(Logical, "and(condition, ...)", "True when every condition is; stops at the first that is not.", logical::and),
         lazy(Logical, "or(condition, ...)", "True when any condition is; stops at the first that is.", logical::or),
         eager(Logical, "not(condition)", "The opposite of a condition.", logical::not),
