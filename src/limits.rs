@@ -38,6 +38,34 @@ pub const MAIL_ADDRESSES: usize = 1_000;
 pub const HTML_NESTING: usize = 200;
 /// Mails taken through the intake door in one commit.
 pub const INTAKE_BATCH: usize = 100;
+/// How long a mail server may take to accept a connection and to finish TLS and the greeting.
+pub const MAIL_CONNECT: Duration = Duration::from_secs(30);
+/// How long a mail server may take to answer one command, before the connection counts as dead.
+pub const MAIL_ANSWER: Duration = Duration::from_secs(60);
+/// The slowest transfer of mails that is waited for, in bytes a second; it lengthens [`MAIL_ANSWER`] by the size fetched.
+pub const MAIL_SLOWEST_BYTES_PER_SECOND: usize = 16 * 1024;
+/// How long one IDLE lasts. Servers may hang up after 30 minutes (RFC 2177); a half-open connection is noticed at its end.
+pub const MAIL_IDLE: Duration = Duration::from_secs(120);
+/// The first wait before a mailbox that failed is tried again; it doubles up to [`MAIL_BACKOFF_MOST`].
+pub const MAIL_BACKOFF_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait before a mailbox that failed is tried again.
+pub const MAIL_BACKOFF_MOST: Duration = Duration::from_secs(120);
+/// Mails listed in one command, so that the list of a huge mailbox is never in memory at once.
+pub const MAIL_LISTED: u32 = 10_000;
+/// Flags and moves sent in one command; their numbers must fit a line every server takes (RFC 7162 §4: 8,192 bytes).
+pub const MAIL_TASKS: usize = 500;
+/// Bytes of the header that are kept of a mail over [`MAIL_BYTES`].
+pub const MAIL_KEPT_HEADER_BYTES: usize = 256 * 1024;
+/// How often a mail that alone breaks its reader is tried before it goes to the dead-letter box.
+pub const MAIL_STRIKES: u32 = 3;
+/// How often a mailbox's liveness is written down while nothing changes.
+pub const MAIL_HEARD_EVERY: Duration = Duration::from_secs(10);
+/// How often a maildir is looked through besides what the file system tells, for file systems that tell nothing.
+pub const MAILDIR_RESCAN: Duration = Duration::from_secs(10);
+/// How long a file in a maildir must stay unchanged when nobody told that it was closed.
+pub const MAILDIR_QUIET: Duration = Duration::from_secs(2);
+/// The same for a file that was seen being written.
+pub const MAILDIR_QUIET_AFTER_WRITING: Duration = Duration::from_secs(10);
 /// Automatic mails to one recipient within an hour.
 pub const AUTOMATIC_MAILS_PER_HOUR: u32 = 5;
 /// How long an SMTP server may take for one answer; RFC 5321 §4.5.3.2 would allow minutes, a run should not wait so long.

@@ -17,6 +17,23 @@ pub struct MailboxLabels {
     pub folder: String,
 }
 
+impl MailboxLabels {
+    /// The labels of one verdict's counter.
+    #[must_use]
+    pub fn with(self, verdict: &'static str) -> MailboxReportLabels {
+        MailboxReportLabels { connection: self.connection, folder: self.folder, verdict }
+    }
+}
+
+/// What became of a mailbox's mail.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MailboxReportLabels {
+    pub connection: String,
+    pub folder: String,
+    /// `accepted`, `duplicate`, `skipped` or `dead`.
+    pub verdict: &'static str,
+}
+
 /// What became of a report at the intake door.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct IntakeLabels {
@@ -60,6 +77,8 @@ pub struct Metrics {
     pub mailbox_heard: Family<MailboxLabels, Gauge>,
     /// Faults met while reading the mailbox.
     pub mailbox_faults: Family<MailboxLabels, Counter>,
+    /// Mails of a mailbox by verdict.
+    pub mailbox_reports: Family<MailboxReportLabels, Counter>,
     /// Mails that went to the dead-letter box.
     pub dead_letters: Family<MailboxLabels, Counter>,
 }
@@ -77,6 +96,7 @@ impl Default for Metrics {
             mailbox_up: Family::default(),
             mailbox_heard: Family::default(),
             mailbox_faults: Family::default(),
+            mailbox_reports: Family::default(),
             dead_letters: Family::default(),
         };
         registry.register("reports", "Reports by trigger and verdict", metrics.intake.clone());
@@ -91,6 +111,7 @@ impl Default for Metrics {
             metrics.mailbox_heard.clone(),
         );
         registry.register("mailbox_faults", "Faults met while reading the mailbox", metrics.mailbox_faults.clone());
+        registry.register("mailbox_reports", "Mails of the mailbox by verdict", metrics.mailbox_reports.clone());
         registry.register("dead_letters", "Mails that went to the dead-letter box", metrics.dead_letters.clone());
         metrics.registry = Arc::new(registry);
         metrics

@@ -2,4 +2,5 @@
 
 pub mod form;
 pub mod intake;
+pub mod mailbox;
 pub mod schedule;
