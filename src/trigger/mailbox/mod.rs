@@ -140,7 +140,11 @@ impl Mailboxes {
                 .collect();
             for gone in readers.keys().filter(|feed| !wanted.contains(*feed)).cloned().collect::<Vec<_>>() {
                 if let Some(running) = readers.remove(&gone) {
-                    tracing::info!(connection = gone.connection, folder = gone.folder, "no playbook listens to mailbox");
+                    tracing::info!(
+                        connection = gone.connection,
+                        folder = gone.folder,
+                        "no playbook listens to mailbox"
+                    );
                     running.end().await;
                 }
             }

@@ -35,15 +35,10 @@ pub(super) struct Mail {
 pub(super) enum Content {
     Whole(Vec<u8>),
     /// Too large, or it could not be fetched: its headers, if anything, and why.
-    Unfit { headers: Vec<u8>, reason: String },
-}
-
-impl Mail {
-    pub(super) fn bytes(&self) -> usize {
-        match &self.content {
-            Content::Whole(raw) | Content::Unfit { headers: raw, .. } => raw.len(),
-        }
-    }
+    Unfit {
+        headers: Vec<u8>,
+        reason: String,
+    },
 }
 
 /// Where a mail goes.
@@ -169,7 +164,8 @@ fn report(
         Some(id) => format!("{subject} <{id}>"),
         None => subject,
     };
-    let outputs = if remarks.is_empty() { json!({"body": trigger}) } else { json!({"body": trigger, "remarks": remarks}) };
+    let outputs =
+        if remarks.is_empty() { json!({"body": trigger}) } else { json!({"body": trigger, "remarks": remarks}) };
     let skipped = match (own, playbooks.is_empty()) {
         (true, _) => Some("our own mail".to_owned()),
         (false, true) => Some("no playbook listens".to_owned()),

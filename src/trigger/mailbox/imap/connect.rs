@@ -85,9 +85,9 @@ pub(super) async fn within<T>(
     command: &'static str,
     answer: impl Future<Output = Result<T, ImapError>>,
 ) -> Result<T, ImapError> {
-    timeout(limit, answer).await.unwrap_or_else(|_| {
-        Err(ImapError::Silent { server: server.to_owned(), command, seconds: limit.as_secs() })
-    })
+    timeout(limit, answer)
+        .await
+        .unwrap_or_else(|_| Err(ImapError::Silent { server: server.to_owned(), command, seconds: limit.as_secs() }))
 }
 
 async fn transport(imap: &Imap, server: &str) -> Result<Box<dyn Transport>, ImapError> {

@@ -141,7 +141,11 @@ async fn meet(reader: &Reader, imap: &Imap, opened: Opened) -> Result<Place, Sto
         }
         // Another UIDVALIDITY, or a folder that ends before the cursor: the numbers mean other mails now.
         Some((start, _)) => {
-            tracing::warn!(connection, folder, "mailbox was renumbered; it is read anew, and keys keep mails from coming twice");
+            tracing::warn!(
+                connection,
+                folder,
+                "mailbox was renumbered; it is read anew, and keys keep mails from coming twice"
+            );
             let cursor = Cursor::Imap { uid_validity, uid: 0 };
             reader.door.store.note_feed(&reader.feed, FeedNews::Renumbered { cursor, at }).await?;
             (start, 0)
@@ -199,10 +203,10 @@ async fn take(
         tasks.waiting |= super::report::listening(&reader.door.library.current(), &reader.feed)
             .any(|(_, trigger)| trigger.after.mark_seen || trigger.after.move_to.is_some());
         under_way = Some((reader.commit(mails, place.cursor(last)), first.uid));
-        if memory.is_careful() {
-            if let Some((commit, began)) = under_way.take() {
-                settle(commit, memory, began).await?;
-            }
+        if memory.is_careful()
+            && let Some((commit, began)) = under_way.take()
+        {
+            settle(commit, memory, began).await?;
         }
         place.uid = place.uid.max(last);
     }

@@ -92,7 +92,8 @@ impl Session {
 
     /// Opens a folder: for reading only, which changes nothing in it, or for flags and moves.
     pub(super) async fn open(&mut self, folder: &str, writable: bool) -> Result<Opened, ImapError> {
-        let no_folder = |server: &str, said| ImapError::Folder { server: server.to_owned(), folder: folder.to_owned(), said };
+        let no_folder =
+            |server: &str, said| ImapError::Folder { server: server.to_owned(), folder: folder.to_owned(), said };
         let Some(name) = quoted(folder) else {
             return Err(no_folder(&self.server, "the name holds a line break".to_owned()));
         };

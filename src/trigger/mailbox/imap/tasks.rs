@@ -60,7 +60,8 @@ impl Tasks {
                     _ => done.push(stored.id),
                 }
             }
-            if !session.is_writable() && !(seen.uids.is_empty() && moves.is_empty()) {
+            let any = !seen.uids.is_empty() || !moves.is_empty();
+            if any && !session.is_writable() {
                 let opened = session.open(&reader.feed.folder, true).await?;
                 if opened.uid_validity != uid_validity {
                     return Err(session.renumbered().into());

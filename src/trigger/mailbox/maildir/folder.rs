@@ -18,7 +18,9 @@ use crate::{
 pub enum MaildirError {
     #[error("the maildir {path} cannot be used: {source}")]
     Unusable { path: PathBuf, source: io::Error },
-    #[error("{0:?} is no name of a maildir folder: its parts are separated by / and may not be empty or begin with a dot")]
+    #[error(
+        "{0:?} is no name of a maildir folder: its parts are separated by / and may not be empty or begin with a dot"
+    )]
     FolderName(String),
     #[error("the maildir {path} cannot be watched for changes: {reason}")]
     Unwatchable { path: PathBuf, reason: String },
@@ -44,7 +46,10 @@ pub(super) struct Waiting {
 pub(super) enum FileRead {
     Whole(Vec<u8>),
     /// Too large, or it cannot be read.
-    Unfit { headers: Vec<u8>, reason: String },
+    Unfit {
+        headers: Vec<u8>,
+        reason: String,
+    },
     /// It changed while it was read: it is not finished.
     Changing,
     /// Somebody took it away.
@@ -129,9 +134,9 @@ impl Folder {
         if let Err(error) = opened.by_ref().take(most as u64).read_to_end(&mut raw) {
             return unreadable(&error);
         }
-        let unchanged = opened.metadata().is_ok_and(|now| {
-            now.len() == file.bytes && now.modified().is_ok_and(|modified| modified == file.modified)
-        });
+        let unchanged = opened
+            .metadata()
+            .is_ok_and(|now| now.len() == file.bytes && now.modified().is_ok_and(|modified| modified == file.modified));
         if !unchanged {
             return FileRead::Changing;
         }
@@ -251,7 +256,9 @@ fn unreadable(error: &io::Error) -> FileRead {
 
 /// Where the header ends, by an empty line.
 fn header_end(raw: &[u8]) -> usize {
-    let after = |separator: &[u8]| raw.windows(separator.len()).position(|window| window == separator).map(|at| at + separator.len());
+    let after = |separator: &[u8]| {
+        raw.windows(separator.len()).position(|window| window == separator).map(|at| at + separator.len())
+    };
     after(b"\r\n\r\n").or_else(|| after(b"\n\n")).unwrap_or(raw.len())
 }
 
@@ -308,7 +315,8 @@ mod tests {
             let (done, fault) = folder.perform(tasks("a", &kinds));
             assert!(fault.is_none(), "{fault:?}");
             assert_eq!(done, ids);
-            let left: Vec<String> = files(root.path()).into_iter().filter(|file| !file.ends_with("maildirfolder")).collect();
+            let left: Vec<String> =
+                files(root.path()).into_iter().filter(|file| !file.ends_with("maildirfolder")).collect();
             assert_eq!(left, [after], "{before} {kinds:?}");
         }
     }
