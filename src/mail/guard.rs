@@ -147,11 +147,7 @@ mod tests {
             "Content-Type: multipart/mixed; boundary=b",
         ] {
             assert_eq!(
-                answer(
-                    &format!("Return-Path: <ann@example.com>\nFrom: ann@example.com\nX-More: x\n{more}")
-                        .trim_end()
-                        .to_owned()
-                ),
+                answer(format!("Return-Path: <ann@example.com>\nFrom: ann@example.com\nX-More: x\n{more}").trim_end()),
                 None
             );
         }

@@ -23,7 +23,7 @@ use super::write::{self, Outgoing, WriteError};
 use crate::{
     config::{Smtp, Tls},
     limits,
-    secret::SecretError,
+    secret::{SecretError, SecretRef},
 };
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
@@ -124,7 +124,7 @@ impl Mailer {
         let password = smtp
             .password
             .as_ref()
-            .map(|password| password.read())
+            .map(SecretRef::read)
             .transpose()
             .map_err(|source| SendError::Secret { server: server(smtp), source })?;
         let key = format!("{}:{} {:?} {:?}", smtp.host, smtp.port, smtp.tls, smtp.username);
