@@ -55,13 +55,15 @@ fn verdict(row: &Row) -> Verdict {
         (None, None) => panic!("a row has an expression or a template"),
     };
     let got = match Template::compile(&template, &Partials::default()) {
-        Err(errors) if errors.iter().any(|error| error.kind == CompileErrorKind::UnsupportedFunction) && !row.expect_error => {
+        Err(errors)
+            if errors.iter().any(|error| error.kind == CompileErrorKind::UnsupportedFunction) && !row.expect_error =>
+        {
             return Verdict::Waits;
         }
         Err(errors) => Err(errors[0].to_string()),
-        Ok(template) => template
-            .evaluate(&JsonScope::new(row.context.clone(), now(), 1))
-            .map_err(|error| error.message),
+        Ok(template) => {
+            template.evaluate(&JsonScope::new(row.context.clone(), now(), 1)).map_err(|error| error.message)
+        }
     };
     // A function that reads XML refuses it until XML is supported.
     if template.contains("xml(") && !row.expect_error {
@@ -121,7 +123,11 @@ fn documented_and_measured_results_hold() {
     for list in ["documented", "measured", "templates"] {
         for row in lists[list].iter().filter(|row| !row.unresolved && !row.doc_erratum) {
             // Without a pinned clock or a pattern there is nothing to compare.
-            if row.nondeterministic && row.expected_pattern.is_none() && row.context.get("now").is_none() && row.function != "workflow" {
+            if row.nondeterministic
+                && row.expected_pattern.is_none()
+                && row.context.get("now").is_none()
+                && row.function != "workflow"
+            {
                 continue;
             }
             match verdict(row) {

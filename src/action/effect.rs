@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::Config,
     incident::{Draft, Incident, Provenance},
+    mail::send::Mailer,
     metrics::Metrics,
     secret::Vault,
     store::{EventId, RunId, Store},
@@ -102,6 +103,7 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
     pub http: HttpClients,
+    pub mailer: Mailer,
 }
 
 /// One attempt to perform an effect.

@@ -1,9 +1,11 @@
 //! What a playbook can do: one file per action, and the one table that lists them.
 
+mod convert_html_to_text;
 mod effect;
 pub mod http;
 mod input;
 mod outcome;
+mod send_email;
 
 pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services};
 pub use outcome::{ErrorInfo, Outcome};
@@ -38,7 +40,7 @@ pub enum Returns {
 }
 
 /// Every action, by name.
-pub static ACTIONS: &[ActionType] = &[];
+pub static ACTIONS: &[ActionType] = &[convert_html_to_text::ACTION, send_email::ACTION];
 
 /// The action of this name; the names are exact, the checker already put them right.
 #[must_use]

@@ -4,7 +4,11 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::secret::Vault;
+use super::write;
+use crate::{
+    config::{Config, Connection},
+    secret::Vault,
+};
 
 /// Keeps Message-ID signatures from serving as any other signature of the data folder's key.
 const PURPOSE: &str = "message-id";
@@ -88,6 +92,25 @@ pub fn automatic_reply_refused(vault: &Vault, trigger: &Value, our_addresses: &[
     }
     let answers_own = trigger["references"].as_array().and_then(|references| references.last()).and_then(Value::as_str);
     answers_own.filter(|id| is_own_message_id(vault, id)).map(|_| Suppressed::AnswersOwnMessage)
+}
+
+/// The addresses that are ours: those of the configured mailboxes, and those mail is sent from.
+#[must_use]
+pub fn our_addresses(config: &Config) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for connection in config.connections.values() {
+        match connection {
+            Connection::Imap(imap) => {
+                addresses.extend(imap.addresses.iter().cloned());
+                addresses.extend(Some(&imap.username).filter(|name| name.contains('@')).cloned());
+            }
+            Connection::Smtp(smtp) => {
+                addresses.extend(write::mailbox("from", &smtp.from).ok().map(|from| from.email.to_string()));
+            }
+            Connection::Maildir(_) | Connection::Http(_) => {}
+        }
+    }
+    addresses
 }
 
 /// Whether an address is one of ours. Domains and, as every large provider has it, local parts ignore case.
