@@ -1,4 +1,7 @@
-//! `larum.yaml`: what it may say, with a default for every key. The reader lives in `playbook/`, which knows YAML positions.
+//! `larum.yaml`: what it may say, with a default for every key. `read` reads it.
+
+mod connection;
+mod read;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 

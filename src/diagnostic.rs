@@ -150,13 +150,14 @@ impl Serialize for Diagnostic {
 pub struct Faults {
     source: Source,
     list: Vec<Diagnostic>,
+    secrets: Vec<Range<usize>>,
 }
 
 impl Faults {
     /// No faults yet in `source`.
     #[must_use]
     pub fn new(source: &Source) -> Self {
-        Self { source: source.clone(), list: Vec::new() }
+        Self { source: source.clone(), list: Vec::new(), secrets: Vec::new() }
     }
 
     /// The text.
@@ -175,6 +176,12 @@ impl Faults {
         self.list.push(Diagnostic { help, ..Diagnostic::new(code, &self.source, span, message) });
     }
 
+    /// Adds the fault of a secret that is written down at `span`, which no message will show.
+    pub fn add_secret(&mut self, span: Range<usize>, message: impl Into<String>, help: &str) {
+        self.add_with(codes::LITERAL_SECRET, span.clone(), message, Some(help.to_owned()));
+        self.secrets.push(span);
+    }
+
     /// Adds a fault that may be in another text.
     pub fn push(&mut self, fault: Diagnostic) {
         self.list.push(fault);
@@ -190,9 +197,26 @@ impl Faults {
     #[must_use]
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut list = self.list;
+        if !self.secrets.is_empty() {
+            let shown = Source { text: masked(&self.source.text, &self.secrets).into(), ..self.source.clone() };
+            for fault in list.iter_mut().filter(|fault| fault.source == self.source) {
+                fault.source = shown.clone();
+            }
+        }
         sort(&mut list);
         list
     }
+}
+
+/// The text with a star for every byte of the secrets, so that offsets stay.
+fn masked(text: &str, secrets: &[Range<usize>]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for byte in secrets.iter().filter_map(|span| text.get(span.clone()).map(|_| span.clone())).flatten() {
+        if bytes[byte] != b'\n' {
+            bytes[byte] = b'*';
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Orders faults by file and position, and drops repeats (two actions that reach the same faulty template).

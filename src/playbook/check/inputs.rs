@@ -115,7 +115,7 @@ impl Checker<'_> {
             if literal {
                 let help = "give it as a parameter of type securestring, or let a connection of larum.yaml hold it";
                 let message = format!("the secret `{}` is written down", entry.key);
-                self.faults.add_with(codes::LITERAL_SECRET, entry.value.span.clone(), message, Some(help.to_owned()));
+                self.faults.add_secret(entry.value.span.clone(), message, help);
             }
         }
     }

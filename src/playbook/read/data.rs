@@ -97,7 +97,7 @@ pub(super) fn parameters(given: Given<'_>, faults: &mut Faults) -> Vec<(Paramete
         {
             let help = "leave the default out and give the value in larum.yaml, as {env: NAME} or {file: PATH}";
             let message = format!("the secret `{}` is written down", given.key);
-            faults.add_with(codes::LITERAL_SECRET, default.span(), message, Some(help.to_owned()));
+            faults.add_secret(default.span(), message, help);
             continue;
         }
         let default = default.and_then(|default| literal(default, kind.name(), |value| kind.takes(value), faults));

@@ -1,0 +1,270 @@
+//! `connections:` of `larum.yaml`.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+use super::{Connection, Http, HttpAuthentication, Imap, Maildir, Smtp, Start, Tls, read::Reader};
+use crate::{
+    diagnostic::codes,
+    yaml::{Fields, Given},
+};
+
+const KINDS: &[&str] = &["maildir", "imap", "smtp", "http"];
+const LATER: &[&str] = &["graph", "webhook", "sentinel"];
+
+pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Connection> {
+    let mut fields = given.fields("a connection", &mut reader.faults)?;
+    let later = fields.not_yet(LATER, &mut reader.faults);
+    let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
+    let (count, empty) = (fields.entries().len(), fields.entries().is_empty());
+    fields.finish(&mut reader.faults);
+    let [only] = found[..] else {
+        if found.len() > 1 {
+            let names: Vec<String> = found.iter().map(|given| format!("`{}`", given.key)).collect();
+            let message = format!("a connection is of one kind, not {}", names.join(" and "));
+            reader.faults.add(codes::EXCLUSIVE_KEYS, found[1].key_span(), message);
+        } else if empty {
+            let message = format!("the connection `{}` says nothing", given.key);
+            let help = format!("it is one of {}", KINDS.join(", "));
+            reader.faults.add_with(codes::MISSING_KEY, given.span(), message, Some(help));
+        }
+        return None;
+    };
+    // Any other key was reported above.
+    if later || count > 1 {
+        return None;
+    }
+    match only.key {
+        "maildir" => maildir(only, reader).map(Connection::Maildir),
+        "imap" => imap(only, reader).map(Connection::Imap),
+        "smtp" => smtp(only, reader).map(Connection::Smtp),
+        _ => http(only, reader).map(Connection::Http),
+    }
+}
+
+fn maildir(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Maildir> {
+    let mut fields = given.fields("a maildir connection", &mut reader.faults)?;
+    let path = fields.required("path");
+    let start = fields.optional("start");
+    fields.finish(&mut reader.faults);
+    let start = start.and_then(|given| read_start(given, reader)).unwrap_or(Start::All);
+    Some(Maildir { path: reader.path(path?)?, start })
+}
+
+fn imap(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Imap> {
+    let mut fields = given.fields("an imap connection", &mut reader.faults)?;
+    let host = fields.required("host");
+    let port = fields.optional("port");
+    let tls = TlsKeys::of(&mut fields);
+    let username = fields.required("username");
+    let password = fields.required("password");
+    let start = fields.optional("start");
+    let addresses = fields.optional("addresses");
+    fields.finish(&mut reader.faults);
+
+    let host = host.and_then(|given| read_host(given, reader));
+    let port = port.and_then(|given| read_port(given, reader));
+    let tls = tls.read(host, &[("implicit", Kind::Implicit), ("none", Kind::None)], reader);
+    let username = username.and_then(|given| given.words(&mut reader.faults));
+    let password = password.and_then(|given| reader.secret(given));
+    let start = start.and_then(|given| read_start(given, reader)).unwrap_or(Start::Now);
+    let addresses = addresses.and_then(|given| given.texts(&mut reader.faults)).unwrap_or_default();
+    for (given, address) in &addresses {
+        if !address.contains('@') {
+            reader.bad(given, format!("`{address}` is not a mail address"), "write it like soc@example.com");
+        }
+    }
+    let tls = tls?;
+    Some(Imap {
+        host: host?.to_owned(),
+        port: port.unwrap_or(if tls == Tls::None { 143 } else { 993 }),
+        tls,
+        username: username?.to_owned(),
+        password: password?,
+        start,
+        addresses: addresses.into_iter().map(|(_, address)| address.to_owned()).collect(),
+    })
+}
+
+fn smtp(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Smtp> {
+    let mut fields = given.fields("an smtp connection", &mut reader.faults)?;
+    let host = fields.required("host");
+    let port = fields.optional("port");
+    let tls = TlsKeys::of(&mut fields);
+    let from = fields.required("from");
+    let username = fields.optional("username");
+    let password = fields.optional("password");
+    let span = fields.span();
+    fields.finish(&mut reader.faults);
+
+    let host = host.and_then(|given| read_host(given, reader));
+    let port = port.and_then(|given| read_port(given, reader));
+    let kinds = [("implicit", Kind::Implicit), ("starttls", Kind::StartTls), ("none", Kind::None)];
+    let tls = tls.read(host, &kinds, reader);
+    let sender = from.and_then(|given| {
+        let text = given.words(&mut reader.faults)?;
+        if text.parse::<lettre::message::Mailbox>().is_err() {
+            reader.bad(&given, format!("`{text}` is not a sender"), "write it like SOC <soc@example.com>");
+        }
+        Some(text.to_owned())
+    });
+    if username.is_some() != password.is_some() {
+        let (there, missing) = if username.is_some() { ("username", "password") } else { ("password", "username") };
+        let message = format!("an smtp connection with `{there}` needs `{missing}`");
+        reader.faults.add(codes::MISSING_KEY, span, message);
+    }
+    let username = username.and_then(|given| given.words(&mut reader.faults)).map(str::to_owned);
+    let password = password.and_then(|given| reader.secret(given));
+    let tls = tls?;
+    let usual = match tls {
+        Tls::Implicit { .. } => 465,
+        Tls::StartTls { .. } => 587,
+        Tls::None => 25,
+    };
+    Some(Smtp { host: host?.to_owned(), port: port.unwrap_or(usual), tls, from: sender?, username, password })
+}
+
+fn http(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http> {
+    let mut fields = given.fields("an http connection", &mut reader.faults)?;
+    let base_url = fields.required("base_url");
+    let authentication = fields.optional("authentication");
+    let allow_networks = fields.optional("allow_networks");
+    fields.finish(&mut reader.faults);
+    let url = base_url.and_then(|given| reader.url(given));
+    let authentication = authentication.and_then(|given| read_authentication(given, reader));
+    let allow_networks = allow_networks.map(|given| reader.networks(given)).unwrap_or_default();
+    let url = url?;
+    if url.scheme() == "http"
+        && let (Some(_), Some(given)) = (&authentication, base_url)
+        && !url.host_str().is_some_and(is_loopback)
+    {
+        let message = "credentials would go to this address unencrypted";
+        reader.faults.add_with(codes::PLAIN_TRANSPORT, given.span(), message, Some("use https".to_owned()));
+    }
+    Some(Http { base_url: url, authentication, allow_networks })
+}
+
+#[derive(Clone, Copy)]
+enum Scheme {
+    Basic,
+    Bearer,
+}
+
+fn read_authentication(given: Given<'_>, reader: &mut Reader<'_>) -> Option<HttpAuthentication> {
+    let mut fields = given.fields("`authentication`", &mut reader.faults)?;
+    let kind = fields.required("type");
+    let scheme = kind
+        .and_then(|given| given.choice(&[("basic", Scheme::Basic), ("bearer", Scheme::Bearer)], &mut reader.faults));
+    match scheme {
+        Some(Scheme::Basic) => {
+            let username = fields.required("username");
+            let password = fields.required("password");
+            fields.finish(&mut reader.faults);
+            let username = username.and_then(|given| given.words(&mut reader.faults)).map(str::to_owned);
+            let password = password.and_then(|given| reader.secret(given));
+            Some(HttpAuthentication::Basic { username: username?, password: password? })
+        }
+        Some(Scheme::Bearer) => {
+            let token = fields.required("token");
+            fields.finish(&mut reader.faults);
+            Some(HttpAuthentication::Bearer { token: reader.secret(token?)? })
+        }
+        None => {
+            // Which keys belong here is not known without the type, but what is secret stays so.
+            for key in ["username", "password", "token"] {
+                if let Some(given) = fields.optional(key)
+                    && key != "username"
+                {
+                    reader.secret(given);
+                }
+            }
+            fields.finish(&mut reader.faults);
+            None
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Implicit,
+    StartTls,
+    None,
+}
+
+/// `tls:` and `ca_file:`
+struct TlsKeys<'n> {
+    tls: Option<Given<'n>>,
+    ca_file: Option<Given<'n>>,
+}
+
+impl<'n> TlsKeys<'n> {
+    fn of(fields: &mut Fields<'n>) -> Self {
+        Self { tls: fields.optional("tls"), ca_file: fields.optional("ca_file") }
+    }
+
+    fn read(self, host: Option<&str>, kinds: &[(&'static str, Kind)], reader: &mut Reader<'_>) -> Option<Tls> {
+        let kind = match self.tls {
+            Some(given) => given.choice(kinds, &mut reader.faults)?,
+            None => Kind::Implicit,
+        };
+        let ca_file = self.ca_file.and_then(|given| reader.path(given));
+        match kind {
+            Kind::Implicit => Some(Tls::Implicit { ca_file }),
+            Kind::StartTls => Some(Tls::StartTls { ca_file }),
+            Kind::None => {
+                if let Some(given) = self.ca_file {
+                    let message = "`ca_file` means nothing without encryption";
+                    reader.faults.add(codes::EXCLUSIVE_KEYS, given.key_span(), message);
+                }
+                if let (Some(given), Some(host)) = (self.tls, host)
+                    && !is_loopback(host)
+                {
+                    let message = format!("the connection to `{host}` would not be encrypted");
+                    let help = "only a connection to this machine, such as 127.0.0.1, may do without".to_owned();
+                    reader.faults.add_with(codes::PLAIN_TRANSPORT, given.span(), message, Some(help));
+                }
+                Some(Tls::None)
+            }
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn read_host<'n>(given: Given<'n>, reader: &mut Reader<'_>) -> Option<&'n str> {
+    let host = given.words(&mut reader.faults)?;
+    let address = host.parse::<IpAddr>().is_ok();
+    if address || url::Host::parse(host).is_ok() {
+        return Some(host);
+    }
+    reader.bad(&given, format!("`{host}` is not the name of a host"), "write it like mail.example.com, the port apart");
+    None
+}
+
+fn read_port(given: Given<'_>, reader: &mut Reader<'_>) -> Option<u16> {
+    let port = given.count(1..=u64::from(u16::MAX), &mut reader.faults)?;
+    u16::try_from(port).ok()
+}
+
+fn read_start(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Start> {
+    let text = given.words(&mut reader.faults)?;
+    let start = match text {
+        "now" => Some(Start::Now),
+        "all" => Some(Start::All),
+        date => instant(date).map(Start::At),
+    };
+    if start.is_none() {
+        reader.bad(&given, format!("`{text}` is not a start"), "it is now, all or a date such as 2026-11-24");
+    }
+    start
+}
+
+/// A date, which means its midnight in UTC, or an instant.
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+    date.or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc()))
+}
