@@ -148,5 +148,7 @@ pub const FORM_ANSWER_CHARS: usize = 100_000;
 pub const PLAYBOOK_ACTIONS: usize = 500;
 /// Runs kept in memory at once; the others wait on disk.
 pub const ACTIVE_RUNS: usize = 512;
+/// Bytes of trigger outputs held in memory by runs that wait their turn; further ones are read back from the store.
+pub const QUEUED_RUN_BYTES: usize = 16 * 1024 * 1024;
 /// Operations taken into one commit at most.
 pub const COMMIT_BATCH: usize = 512;

@@ -1,14 +1,18 @@
 //! What a playbook can do: one file per action, and the one table that lists them.
 
+mod compose;
 mod convert_html_to_text;
+mod create_incident;
 mod effect;
 pub mod http;
 mod input;
 mod outcome;
 mod send_email;
+mod shape;
 
 pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services};
 pub use outcome::{ErrorInfo, Outcome};
+pub use shape::InputShape;
 
 use serde_json::Value;
 
@@ -40,7 +44,12 @@ pub enum Returns {
 }
 
 /// Every action, by name.
-pub static ACTIONS: &[ActionType] = &[convert_html_to_text::ACTION, send_email::ACTION];
+pub static ACTIONS: &[ActionType] = &[
+    compose::ACTION,
+    convert_html_to_text::ACTION,
+    create_incident::ACTION,
+    send_email::ACTION,
+];
 
 /// The action of this name; the names are exact, the checker already put them right.
 #[must_use]

@@ -1,36 +1,30 @@
 //! Runs: a run is a fold over its journal.
+//!
+//! [`Plan`] is a playbook laid out; [`Machine`] folds events into commands, with no I/O; the driver performs commands and
+//! journals events through the store. `docs/engine.md` tells the whole.
 
+mod driver;
+mod event;
+mod fallback;
+pub mod journal;
 mod library;
+mod machine;
+mod plan;
+mod recovery;
+mod retry;
+mod roster;
+mod run;
+mod secrets;
+mod step;
+mod timers;
+mod versions;
+mod watch;
 
+pub use driver::{Begin, Engine};
+pub use event::{Command, Event, Input};
 pub use library::{Library, Live};
-
-use crate::store::{RunId, run::StoredRun};
-
-/// The handle by which runs are handed to the engine; cheap to clone.
-#[derive(Clone)]
-pub struct Engine {
-    runs: tokio::sync::mpsc::UnboundedSender<Begin>,
-}
-
-/// A run to be driven.
-pub enum Begin {
-    /// Just opened by the intake door: everything is in memory already.
-    Fresh(Box<StoredRun>),
-    /// To be read from the store: recovery, a timer, a signal.
-    Stored(RunId),
-}
-
-impl Engine {
-    /// A handle, and the end where the runs handed to it arrive.
-    #[must_use]
-    pub fn channel() -> (Self, tokio::sync::mpsc::UnboundedReceiver<Begin>) {
-        let (runs, arriving) = tokio::sync::mpsc::unbounded_channel();
-        (Self { runs }, arriving)
-    }
-
-    /// Drives a run. Returns at once; when many runs are active it waits its turn. A run that cannot be handed over
-    /// because Larum is stopping is found again by recovery at the next start.
-    pub fn begin(&self, run: Begin) {
-        let _ = self.runs.send(run);
-    }
-}
+pub use machine::{Delivered, Machine};
+pub use plan::{Plan, UnknownAction};
+pub use secrets::Secrets;
+pub use step::Step;
+pub use watch::{News, Watch};

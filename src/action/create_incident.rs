@@ -1,0 +1,223 @@
+//! `create_incident`: an incident in the built-in workspace.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ActionType, Call, Effect, EffectKind, ErrorInfo, LocalChange, Nature, Outcome, Performed, Returns, RunInfo};
+use crate::{
+    incident::{Classification, ClassificationReason, Draft, Owner, Refusal, Severity, Status},
+    playbook::{ActionSpec, ActionStatus},
+};
+
+/// Opens an incident. Returns the incident; `actions.ID.properties.incidentNumber` is its number.
+///
+/// Text that is empty counts as not given. What breaks a rule is refused with status 400 and the action fails; length
+/// never refuses: a longer description is cut with a mark.
+///
+/// A report whose Message-ID came before with other content gets the tag `larum-same-message-id`; what the mail reader
+/// noticed about a mail (two Subject lines, a broken encoding) stands at the end of the description.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// The title. White space around it is dropped; it must not be empty.
+    title: Text,
+    /// What happened. Over 5,000 characters it is cut; the full report stays attached.
+    #[serde(default)]
+    description: Text,
+    /// `High`, `Medium`, `Low` or `Informational`, in any letter case. Default `Medium`.
+    #[serde(default)]
+    severity: Text,
+    /// `New`, `Active` or `Closed`, in any letter case. Default `New`. `Closed` needs a classification.
+    #[serde(default)]
+    status: Text,
+    /// Who it is assigned to: an object id, a user principal name or a mail address.
+    #[serde(default)]
+    owner: Text,
+    /// Labels. Empty and repeated ones are dropped.
+    #[serde(default)]
+    tags: Vec<Text>,
+    /// `Undetermined`, `TruePositive`, `BenignPositive` or `FalsePositive`; or with its reason, as Logic Apps' connector
+    /// writes it: `TruePositive - SuspiciousActivity`.
+    #[serde(default)]
+    classification: Text,
+    /// `SuspiciousActivity`, `SuspiciousButExpected`, `IncorrectAlertLogic` or `InaccurateData`.
+    #[serde(default)]
+    classification_reason: Text,
+    /// Why it was classified so, in words.
+    #[serde(default)]
+    classification_comment: Text,
+    /// When it began, ISO 8601; without an offset it is UTC.
+    #[serde(default)]
+    first_activity: Text,
+    /// When it was last seen, ISO 8601; without an offset it is UTC.
+    #[serde(default)]
+    last_activity: Text,
+    /// The workspace's name. Default: the built-in one, the only one there is yet.
+    #[serde(default)]
+    workspace: Text,
+}
+
+/// Text, or a number or truth value written as text: what an expression that keeps its type may give.
+#[derive(Debug, Default, schemars::JsonSchema)]
+#[schemars(transparent)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            Value::Bool(true) => Ok(Self("True".to_owned())),
+            Value::Bool(false) => Ok(Self("False".to_owned())),
+            Value::Number(number) => Ok(Self(number.to_string())),
+            Value::Null => Ok(Self::default()),
+            Value::Array(_) => Err(serde::de::Error::custom("expected text, found a list")),
+            Value::Object(_) => Err(serde::de::Error::custom("expected text, found an object")),
+        }
+    }
+}
+
+impl Text {
+    /// The trimmed text, unless it is empty.
+    fn given(&self) -> Option<&str> {
+        Some(self.0.trim()).filter(|text| !text.is_empty())
+    }
+}
+
+pub(super) const ACTION: ActionType = ActionType {
+    spec: ActionSpec {
+        name: "create_incident",
+        inputs: || schemars::schema_for!(Input),
+        template_input: None,
+        connections: &[],
+        retries: false,
+    },
+    nature: Nature::Effect(&CreateIncident),
+    returns: Returns::Body,
+};
+
+/// The effect.
+struct CreateIncident;
+
+#[async_trait::async_trait]
+impl Effect for CreateIncident {
+    fn kind(&self, _input: &Value) -> EffectKind {
+        EffectKind::Local
+    }
+
+    async fn perform(&self, call: Call<'_>) -> Performed {
+        let workspace = &call.services.config.workspace;
+        match draft(call.input, call.run, &workspace.name) {
+            Ok(draft) => {
+                let config = call.services.config.clone();
+                Performed::Local(LocalChange::CreateIncident {
+                    draft: Box::new(draft),
+                    id: call.identity.uuid("incident"),
+                    outcome: Box::new(move |incident| {
+                        let body = incident.to_resource(&config.workspace);
+                        Outcome::succeeded(answer(200, &body))
+                    }),
+                })
+            }
+            Err((code, message)) => Performed::Outcome(refused(&code, &message)),
+        }
+    }
+}
+
+/// The connector's answer.
+fn answer(status: u16, body: &Value) -> Value {
+    json!({"statusCode": status, "headers": {"Content-Type": "application/json; charset=utf-8"}, "body": body})
+}
+
+/// What Sentinel's rules refuse is an answer like any other: status 400 with the reason in its body.
+fn refused(code: &str, message: &str) -> Outcome {
+    Outcome {
+        status: ActionStatus::Failed,
+        code: "BadRequest".to_owned(),
+        outputs: Some(answer(400, &json!({"error": {"code": code, "message": message}}))),
+        error: Some(ErrorInfo { code: code.to_owned(), message: message.to_owned() }),
+        retryable: false,
+        retry_after: None,
+    }
+}
+
+/// The incident that the input asks for.
+fn draft(input: &Value, run: &RunInfo, workspace: &str) -> Result<Draft, (String, String)> {
+    let bad = |message: String| ("BadRequest".to_owned(), message);
+    let input = Input::deserialize(input).map_err(|error| bad(error.to_string()))?;
+    if let Some(other) = input.workspace.given()
+        && !other.eq_ignore_ascii_case(workspace)
+    {
+        return Err(bad(format!("there is no workspace '{other}'; the built-in one is '{workspace}'")));
+    }
+    let refuse = |refusal: Refusal| (refusal.code().to_owned(), refusal.to_string());
+    let (classification, reason) = classification(&input).map_err(refuse)?;
+    let mut draft = Draft {
+        title: input.title.0.clone(),
+        description: input.description.0.clone(),
+        severity: one_of("severity", &input.severity, Severity::ALL, Severity::parse)
+            .map_err(refuse)?
+            .unwrap_or(Severity::Medium),
+        status: one_of("status", &input.status, Status::ALL, Status::parse).map_err(refuse)?.unwrap_or(Status::New),
+        classification,
+        classification_reason: reason,
+        classification_comment: input.classification_comment.given().map(str::to_owned),
+        owner: Owner::parse(&input.owner.0),
+        tags: input.tags.into_iter().map(|tag| tag.0).collect(),
+        first_activity: instant("first_activity", &input.first_activity).map_err(bad)?,
+        last_activity: instant("last_activity", &input.last_activity).map_err(bad)?,
+    };
+    mark(&mut draft, run);
+    draft.check().map_err(refuse)
+}
+
+/// What the reader of the report noticed goes with the incident.
+fn mark(draft: &mut Draft, run: &RunInfo) {
+    if run.resembles.is_some() {
+        draft.tags.push("larum-same-message-id".to_owned());
+    }
+    let remarks = run.outputs.get("remarks").and_then(Value::as_array);
+    for remark in remarks.into_iter().flatten().filter_map(Value::as_str) {
+        draft.description.push_str("\n[Larum: ");
+        draft.description.push_str(remark);
+        draft.description.push(']');
+    }
+}
+
+/// Classification and reason, from two inputs or from the connector's combined one.
+fn classification(input: &Input) -> Result<(Option<Classification>, Option<ClassificationReason>), Refusal> {
+    let Some(text) = input.classification.given() else { return Ok((None, None)) };
+    let (name, inner) = text.split_once('-').map_or((text, None), |(name, reason)| (name, Some(reason)));
+    let classification = one_of("classification", &Text(name.to_owned()), Classification::ALL, Classification::parse)?;
+    let reason = inner.map_or_else(|| Text(input.classification_reason.0.clone()), |inner| Text(inner.to_owned()));
+    let reason = one_of("classification_reason", &reason, ClassificationReason::ALL, ClassificationReason::parse)?;
+    Ok((classification, reason))
+}
+
+/// A value of a closed set by its name; nothing given is no value.
+fn one_of<T: Copy + std::fmt::Display>(
+    field: &'static str,
+    text: &Text,
+    all: &[T],
+    parse: fn(&str) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    let Some(name) = text.given() else { return Ok(None) };
+    parse(name).map(Some).ok_or_else(|| Refusal::NotOneOf {
+        field,
+        // A whole mail can stand where a severity should; the start of it is enough to see that.
+        value: name.chars().take(100).collect(),
+        allowed: all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// An instant in ISO 8601.
+fn instant(field: &str, text: &Text) -> Result<Option<DateTime<Utc>>, String> {
+    let Some(text) = text.given() else { return Ok(None) };
+    let with_offset = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+    let in_utc = || text.parse::<NaiveDateTime>().map(|at| at.and_utc());
+    let at_midnight = || text.parse::<NaiveDate>().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+    with_offset.or_else(|_| in_utc()).or_else(|_| at_midnight()).map(Some).map_err(|_| {
+        let start: String = text.chars().take(100).collect();
+        format!("'{start}' is not a {field}; write it like 2026-11-24T09:05:00Z")
+    })
+}

@@ -1,0 +1,111 @@
+//! The values of a run's secret parameters, and keeping them out of everything that is written down.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// What a secret value is replaced by.
+pub(crate) const REDACTED: &str = "[secret]";
+
+/// Shorter values would be found by chance in ordinary text.
+const TRACKED_CHARS: usize = 6;
+
+/// Secret parameter values of one run, by name.
+#[derive(Default)]
+pub struct Secrets {
+    values: Vec<(String, Value)>,
+    tracked: Vec<String>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+impl Secrets {
+    /// Secrets by parameter name. Texts of at least six characters, also inside objects and lists, are tracked by value.
+    #[must_use]
+    pub fn new(values: Vec<(String, Value)>) -> Self {
+        let mut tracked = Vec::new();
+        values.iter().for_each(|(_, value)| collect(value, &mut tracked));
+        // The longest first, so that a secret inside another one does not leave the rest of it readable.
+        tracked.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        tracked.dedup();
+        Self { values, tracked }
+    }
+
+    /// The parameter of this name, ignoring case.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Whether there is nothing to look for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tracked.is_empty()
+    }
+
+    /// The same text without secrets.
+    pub(crate) fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in &self.tracked {
+            if text.contains(secret.as_str()) {
+                text = Cow::Owned(text.replace(secret.as_str(), REDACTED));
+            }
+        }
+        text
+    }
+
+    /// Takes secrets out of every text in `value`, keys included.
+    pub(crate) fn redact(&self, value: &mut Value) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(clean) = self.redact_text(text) {
+                    *text = clean;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact(item)),
+            Value::Object(members) => {
+                if members.keys().any(|key| matches!(self.redact_text(key), Cow::Owned(_))) {
+                    *members = std::mem::take(members)
+                        .into_iter()
+                        .map(|(key, member)| (self.redact_text(&key).into_owned(), member))
+                        .collect();
+                }
+                members.values_mut().for_each(|member| self.redact(member));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+fn collect(value: &Value, tracked: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.chars().count() >= TRACKED_CHARS => tracked.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, tracked)),
+        Value::Object(members) => members.values().for_each(|member| collect(member, tracked)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_of_six_characters_or_more_are_taken_out_wherever_they_stand() {
+        let secrets = Secrets::new(vec![
+            ("token".into(), json!("s3cret-token")),
+            ("login".into(), json!({"user": "soc", "password": "s3cret-token-2"})),
+        ]);
+        let mut value = json!({"a": ["Bearer s3cret-token", "s3cret-token-2"], "s3cret-token": "soc", "n": 1});
+        secrets.redact(&mut value);
+        assert_eq!(value, json!({"a": ["Bearer [secret]", "[secret]"], "[secret]": "soc", "n": 1}));
+        assert_eq!(secrets.get("TOKEN"), Some(&json!("s3cret-token")));
+    }
+}
