@@ -10,7 +10,7 @@ use super::Outcome;
 /// # Errors
 /// The outcome to end with, `BadRequest` naming the key that is missing or has the wrong type; never its value, which
 /// may be a secret.
-pub(super) fn read<T: DeserializeOwned>(action: &str, input: &Value) -> Result<T, Outcome> {
+pub(super) fn read<T: DeserializeOwned>(action: &str, input: &Value) -> Result<T, Box<Outcome>> {
     serde_path_to_error::deserialize(input).map_err(|error| {
         let key = error.path().to_string();
         let reason = error.inner().to_string();
@@ -21,7 +21,7 @@ pub(super) fn read<T: DeserializeOwned>(action: &str, input: &Value) -> Result<T
             "." => format!("the inputs of `{action}` cannot be used: {reason}"),
             key => format!("the input `{key}` of `{action}` cannot be used: {reason}"),
         };
-        Outcome::failed("BadRequest", message)
+        Box::new(Outcome::failed("BadRequest", message))
     })
 }
 

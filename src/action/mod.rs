@@ -48,6 +48,7 @@ pub static ACTIONS: &[ActionType] = &[
     compose::ACTION,
     convert_html_to_text::ACTION,
     create_incident::ACTION,
+    http::ACTION,
     send_email::ACTION,
 ];
 

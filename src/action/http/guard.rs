@@ -9,12 +9,22 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// A call was not sent because of where it would have gone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{host} is at {address}, {why}, and no `allow_networks` of a connection lists it")]
+#[error("{} {why}; the `allow_networks` of a connection could permit it", self.place())]
 pub struct RefusedAddress {
     pub host: String,
     pub address: IpAddr,
     /// What kind of address it is, such as `a private address`.
     pub why: &'static str,
+}
+
+impl RefusedAddress {
+    fn place(&self) -> String {
+        if self.host.parse() == Ok(self.address) {
+            format!("{} is", self.address)
+        } else {
+            format!("{} is at {},", self.host, self.address)
+        }
+    }
 }
 
 /// Whether `address` may be reached, `allow` going before every refusal.
@@ -66,7 +76,7 @@ const V4: &[(Ipv4Net, &str)] = &[
     (v4(240, 0, 0, 0, 4), "a reserved address"),
 ];
 
-/// The same for IPv6. Addresses that carry an IPv4 address are judged by that one, see [`embedded`].
+/// The same for IPv6. Addresses that carry an IPv4 address are judged by that one as well, see [`embedded`].
 const V6: &[(Ipv6Net, &str)] = &[
     (Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128), "an unspecified address"),
     (Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128), "a loopback address"),
@@ -89,10 +99,10 @@ const V6: &[(Ipv6Net, &str)] = &[
 fn kind(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => V4.iter().find(|(network, _)| network.contains(&address)).map(|(_, why)| *why),
-        IpAddr::V6(address) => match embedded(address) {
-            Some(inner) => kind(IpAddr::V4(inner)),
-            None => V6.iter().find(|(network, _)| network.contains(&address)).map(|(_, why)| *why),
-        },
+        IpAddr::V6(address) => {
+            let listed = V6.iter().find(|(network, _)| network.contains(&address)).map(|(_, why)| *why);
+            listed.or_else(|| kind(IpAddr::V4(embedded(address)?)))
+        }
     }
 }
 

@@ -1,7 +1,136 @@
 //! `http`: calls a web address.
 
 mod client;
+mod exchange;
+mod fault;
 mod guard;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
 
 pub use client::{HttpClients, Lookup};
 pub use guard::RefusedAddress;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use self::exchange::Exchange;
+use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Returns, input};
+use crate::{
+    config::{self, Config, Connection},
+    limits,
+    playbook::ActionSpec,
+};
+
+pub(super) const ACTION: ActionType = ActionType {
+    spec: ActionSpec {
+        name: NAME,
+        inputs: || schemars::schema_for!(Inputs),
+        template_input: None,
+        connections: &["http"],
+        retries: true,
+    },
+    nature: Nature::Effect(&Http),
+    returns: Returns::Body,
+};
+
+const NAME: &str = "http";
+
+/// Calls a web address and returns `{statusCode, headers, body}`. A JSON answer's body is a value, a text's a string,
+/// anything else `{"$content-type", "$content"}` with the content in base64; an empty answer has no `body`. A status of
+/// 400 or more fails the action and keeps its outputs. Calls to private, loopback and link-local addresses are refused
+/// unless the connection's `allow_networks` lists them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// `GET`, `HEAD`, `OPTIONS`, `PUT`, `DELETE`, `POST` or `PATCH`. Default `GET`.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// The address, beginning with `https://` or `http://`. Credentials do not go here but into a connection.
+    pub url: String,
+    /// Request headers by name. Headers that belong to the transport (`Host`, `Content-Length`, `Cookie`, …) are left
+    /// out, as Logic Apps does.
+    #[serde(default)]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    pub headers: Map<String, Value>,
+    /// Query parameters by name. They replace the query that the URL itself has.
+    #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
+    pub queries: Option<Map<String, Value>>,
+    /// What to send: a text goes as `text/plain`, a content envelope `{"$content-type", "$content"}` as its bytes,
+    /// anything else as JSON. A `Content-Type` among the headers says otherwise.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// An `http` connection of `larum.yaml`. Its credentials go along to addresses under its `base_url`, and the
+    /// networks in its `allow_networks` may be reached.
+    #[serde(default)]
+    pub connection: Option<String>,
+    /// Sends an `Idempotency-Key` header that is the same for every attempt of this action in this run. Only for
+    /// services that honour it: a `POST` or `PATCH` may then be repeated after a crash. Default `false`.
+    #[serde(default)]
+    pub idempotency_key: bool,
+    /// What to do when nobody knows whether a `POST` or `PATCH` was received, because Larum or the connection died
+    /// before the answer: `fail` with code `OutcomeUnknown`, or `retry`, which may do it twice. Default `fail`.
+    #[serde(default)]
+    pub on_unknown: OnUnknown,
+}
+
+/// What to do when nobody knows whether a request was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    #[default]
+    Fail,
+    Retry,
+}
+
+struct Http;
+
+#[async_trait::async_trait]
+impl Effect for Http {
+    fn kind(&self, input: &Value) -> EffectKind {
+        let method = input.get("method").and_then(Value::as_str).unwrap_or("GET").to_ascii_uppercase();
+        let keyed = input.get("idempotency_key") == Some(&Value::Bool(true));
+        match method.as_str() {
+            "POST" | "PATCH" if !keyed => EffectKind::Bare {
+                repeat_when_unknown: input.get("on_unknown").and_then(Value::as_str) == Some("retry"),
+            },
+            _ => EffectKind::Identified,
+        }
+    }
+
+    async fn perform(&self, call: Call<'_>) -> Performed {
+        let inputs = match input::read::<Inputs>(NAME, call.input) {
+            Ok(inputs) => inputs,
+            Err(outcome) => return Performed::Outcome(*outcome),
+        };
+        let connection = match connection(&call.services.config, inputs.connection.as_deref()) {
+            Ok(connection) => connection,
+            Err(outcome) => return Performed::Outcome(*outcome),
+        };
+        let exchange = Exchange {
+            clients: &call.services.http,
+            connection,
+            key: call.identity.uuid("idempotency-key"),
+            repeatable: self.kind(call.input) != EffectKind::Bare { repeat_when_unknown: false },
+            timeout: limits::HTTP_CALL,
+            now: call.services.clock.now(),
+        };
+        Performed::Outcome(exchange.outcome(&inputs).await)
+    }
+}
+
+/// The connection of this name; `larum.yaml` may have changed since the playbook was checked.
+fn connection<'a>(config: &'a Config, name: Option<&str>) -> Result<Option<&'a config::Http>, Box<Outcome>> {
+    let Some(name) = name else { return Ok(None) };
+    match config.connections.get(name) {
+        Some(Connection::Http(http)) => Ok(Some(http)),
+        Some(other) => Err(Box::new(Outcome::failed(
+            "ConnectionNotFound",
+            format!("`{NAME}` needs an http connection, and `{name}` in larum.yaml is of kind {}", other.kind()),
+        ))),
+        None => Err(Box::new(Outcome::failed("ConnectionNotFound", format!("larum.yaml has no connection `{name}`")))),
+    }
+}

@@ -1,0 +1,190 @@
+//! What is sent: method, address, headers and body, made from the inputs.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use reqwest::{
+    Method,
+    header::{
+        ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+        USER_AGENT,
+    },
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+use url::Url;
+use uuid::Uuid;
+
+use super::{Inputs, fault::Fault};
+use crate::config::HttpAuthentication;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request as it is sent on one hop.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+impl Request {
+    /// The first hop's request.
+    pub(super) fn new(inputs: &Inputs, key: Uuid) -> Result<Self, Fault> {
+        let method = method(inputs.method.as_deref().unwrap_or("GET"))?;
+        let url = address(&inputs.url, inputs.queries.as_ref())?;
+        let mut headers = headers(&inputs.headers)?;
+        let body = match &inputs.body {
+            None => None,
+            Some(body) => {
+                let (bytes, kind) = encode(body)?;
+                headers.entry(CONTENT_TYPE).or_insert(kind);
+                Some(bytes)
+            }
+        };
+        if inputs.idempotency_key {
+            headers.insert(IDEMPOTENCY_KEY, text_value(&key.to_string())?);
+        }
+        Ok(Self { method, url, headers, body })
+    }
+
+    /// What a redirect with `status` to `target` makes of the request, as browsers do it (Fetch §4.4): 303 asks for
+    /// the other address with GET, 301 and 302 do so after a POST, 307 and 308 send the same again.
+    pub(super) fn redirected(mut self, status: u16, target: Url) -> Self {
+        let asks_anew = match status {
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if asks_anew {
+            self.method = Method::GET;
+            self.body = None;
+            for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+                self.headers.remove(name);
+            }
+        }
+        if target.origin() != self.url.origin() {
+            // Any header may be a credential (`X-Api-Key`), so only those that cannot be go to another origin.
+            const HARMLESS: [HeaderName; 6] =
+                [ACCEPT, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, USER_AGENT, IDEMPOTENCY_KEY];
+            let kept = HARMLESS.into_iter().filter_map(|name| self.headers.remove(&name).map(|value| (name, value)));
+            self.headers = kept.collect();
+        }
+        self.url = target;
+        self
+    }
+}
+
+/// The `Authorization` of a connection, read anew so that a rotated secret counts at once.
+pub(super) fn authorization(authentication: &HttpAuthentication) -> Result<HeaderValue, Fault> {
+    let text = match authentication {
+        HttpAuthentication::Basic { username, password } => {
+            let pair = SecretString::from(format!("{username}:{}", password.read()?.expose_secret()));
+            SecretString::from(format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret())))
+        }
+        HttpAuthentication::Bearer { token } => SecretString::from(format!("Bearer {}", token.read()?.expose_secret())),
+    };
+    let mut value = text_value(text.expose_secret())
+        .map_err(|_| Fault::BadRequest("the secret of the connection has characters that no header may hold".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Whether `url` is `base` or lies below it: the same origin, and its path begins with the base's whole segments.
+pub(super) fn is_under(url: &Url, base: &Url) -> bool {
+    let root = base.path().trim_end_matches('/');
+    url.origin() == base.origin()
+        && url.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn method(name: &str) -> Result<Method, Fault> {
+    let known = [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::POST, Method::PATCH];
+    known.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(name)).ok_or_else(|| {
+        Fault::BadRequest("the input `method` of `http` is none of GET, HEAD, OPTIONS, PUT, DELETE, POST, PATCH".into())
+    })
+}
+
+fn address(text: &str, queries: Option<&Map<String, Value>>) -> Result<Url, Fault> {
+    let bad = |what: &str| Fault::BadRequest(format!("the input `url` of `http` {what}"));
+    let mut url = Url::parse(text.trim()).map_err(|error| bad(&format!("is no address: {error}")))?;
+    if !is_web(&url) {
+        return Err(bad("does not begin with https:// or http://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("holds credentials; put them into a connection"));
+    }
+    url.set_fragment(None);
+    if let Some(queries) = queries {
+        url.set_query(None);
+        for (name, value) in queries {
+            url.query_pairs_mut().append_pair(name, &scalar("queries", name, value)?);
+        }
+    }
+    Ok(url)
+}
+
+pub(super) fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
+fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Fault> {
+    let mut headers = HeaderMap::with_capacity(given.len() + 2);
+    for (name, value) in given {
+        let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| {
+            Fault::BadRequest(format!("the input `headers` of `http` has {name:?}, which is no header's name"))
+        })?;
+        if is_stripped(parsed.as_str()) {
+            continue;
+        }
+        let mut value = text_value(scalar("headers", name, value)?.trim()).map_err(|_| {
+            Fault::BadRequest(format!("the header `{parsed}` of `http` has a line break or another control character"))
+        })?;
+        value.set_sensitive(parsed == AUTHORIZATION);
+        headers.insert(parsed, value);
+    }
+    Ok(headers)
+}
+
+/// Headers that are the transport's own, and those Logic Apps leaves out.
+fn is_stripped(name: &str) -> bool {
+    let hop = ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "expect"];
+    let refused = ["allow", "cookie", "expires", "last-modified", "origin", "set-cookie"];
+    let content =
+        name.starts_with("content-") && !["content-disposition", "content-encoding", "content-type"].contains(&name);
+    let accept = name.starts_with("accept-") && name != "accept-version";
+    hop.contains(&name) || refused.contains(&name) || name.starts_with("proxy-") || content || accept
+}
+
+/// A header value; refuses what could end the line (RFC 9110 §5.5).
+fn text_value(text: &str) -> Result<HeaderValue, Fault> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Fault::BadRequest("no header can hold this".into()))
+}
+
+/// A value that has one plain text.
+fn scalar(input: &str, name: &str, value: &Value) -> Result<String, Fault> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        Value::Null => Ok(String::new()),
+        Value::Array(_) | Value::Object(_) => Err(Fault::BadRequest(format!(
+            "`{name}` in the input `{input}` of `http` is a list or an object; it must be a text, a number or true or false"
+        ))),
+    }
+}
+
+/// The bytes of a body and their type.
+fn encode(body: &Value) -> Result<(Bytes, HeaderValue), Fault> {
+    if let Value::String(text) = body {
+        return Ok((text.clone().into(), HeaderValue::from_static("text/plain; charset=utf-8")));
+    }
+    if let (Some(Value::String(kind)), Some(Value::String(content))) = (body.get("$content-type"), body.get("$content"))
+    {
+        let bytes = BASE64_STANDARD.decode(content).map_err(|error| {
+            Fault::BadRequest(format!("the `$content` of the input `body` of `http` is not base64: {error}"))
+        })?;
+        let kind = text_value(kind)
+            .map_err(|_| Fault::BadRequest("the `$content-type` of the input `body` of `http` is no type".into()))?;
+        return Ok((bytes.into(), kind));
+    }
+    Ok((body.to_string().into(), HeaderValue::from_static("application/json")))
+}
