@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
-use super::Fault;
+use super::{super::input, Fault};
 
 /// Sends a mail. Without an smtp connection in `larum.yaml` the mail becomes a file in the data folder's `outbox/`.
 ///
@@ -45,8 +45,8 @@ pub struct SendEmail {
 
 /// Reads the evaluated inputs.
 pub(super) fn read(input: &Value) -> Result<SendEmail, Fault> {
-    let input = SendEmail::deserialize(input)
-        .map_err(|error| Fault::Inputs(format!("the inputs of `send_email` cannot be used: {error}")))?;
+    let input: SendEmail = input::read("send_email", input)
+        .map_err(|outcome| Fault::Inputs(outcome.error.map(|error| error.message).unwrap_or_default()))?;
     if input.body.is_some() == input.template.is_some() {
         return Err(Fault::Inputs("`send_email` takes either `body` or `template`".to_owned()));
     }
@@ -63,9 +63,7 @@ impl<'de> Deserialize<'de> for Text {
             Value::String(text) => Ok(Self(text)),
             Value::Bool(value) => Ok(Self(if value { "True" } else { "False" }.to_owned())),
             Value::Number(number) => Ok(Self(number.to_string())),
-            Value::Null | Value::Array(_) | Value::Object(_) => {
-                Err(D::Error::custom("`subject`, `body` and `template` take a text"))
-            }
+            Value::Null | Value::Array(_) | Value::Object(_) => Err(D::Error::custom("it takes a text")),
         }
     }
 }
@@ -108,7 +106,7 @@ impl<'de> Deserialize<'de> for Addresses {
                     None => return Err(D::Error::custom("a recipient has no `address`")),
                 },
                 Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-                    return Err(D::Error::custom("recipients are addresses, as a text or a list of texts"));
+                    return Err(D::Error::custom("it takes addresses, as a text or a list of texts"));
                 }
             }
         }
@@ -142,8 +140,7 @@ impl<'de> Deserialize<'de> for Attached {
         };
         let id = |member: &Value| member.as_str().or_else(|| member["id"].as_str()).map(str::to_owned);
         let ids = members.iter().filter(|member| !member.is_null()).map(id).collect::<Option<Vec<_>>>();
-        ids.map(Self)
-            .ok_or_else(|| D::Error::custom("`attachments` takes members of `trigger.attachments` or their ids"))
+        ids.map(Self).ok_or_else(|| D::Error::custom("it takes members of `trigger.attachments` or their ids"))
     }
 }
 
@@ -195,11 +192,11 @@ mod tests {
             ),
             (
                 json!({"to": "a@b.c", "subject": {}, "body": "b"}),
-                "the inputs of `send_email` cannot be used: `subject`, `body` and `template` take a text",
+                "the input `subject` of `send_email` cannot be used: it takes a text",
             ),
             (
                 json!({"to": "a@b.c", "subject": "s", "body": "b", "attachments": [{"name": "x"}]}),
-                "the inputs of `send_email` cannot be used: `attachments` takes members of `trigger.attachments` or their ids",
+                "the input `attachments` of `send_email` cannot be used: it takes members of `trigger.attachments` or their ids",
             ),
         ] {
             assert_eq!(read(&given).expect_err("refused").to_string(), message);
