@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand.
 
+pub mod eval;
+
 use std::process::ExitCode;
 
 use clap::Parser;

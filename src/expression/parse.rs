@@ -359,3 +359,46 @@ fn unknown_root(name: &str, at: Range<usize>) -> CompileError {
         None => error.help("text stands in single quotes: 'text'"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::expression;
+
+    /// Expressions as an author may write them.
+    fn written() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            any::<i64>().prop_map(|whole| whole.to_string()),
+            (-1e6..1e6).prop_map(|float: f64| format!("{float:?}")),
+            "[^']{0,8}".prop_map(|text| format!("'{text}'")),
+            Just("'it''s'".to_owned()),
+            Just("trigger".to_owned()),
+            "[a-z_-]{1,6}".prop_map(|name| format!("actions.{name}")),
+            "[a-z ]{1,6}".prop_map(|name| format!("variables['{name}']")),
+        ];
+        leaf.prop_recursive(5, 40, 3, |inner| {
+            let link = prop_oneof![
+                ("\\??", "[a-zA-Z$_-]{1,6}").prop_map(|(safe, name)| format!("{safe}.{name}")),
+                ("\\??", inner.clone()).prop_map(|(safe, key)| format!("{safe}[{key}]")),
+            ];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 1..4)
+                    .prop_map(|items| format!("concat({})", items.join(" , "))),
+                (inner, proptest::collection::vec(link, 1..4))
+                    .prop_map(|(head, links)| format!("first({head}){}", links.concat())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_parsed_prints_as_what_parses_the_same(text in written()) {
+            let once = expression(&text).unwrap().to_string();
+            let twice = expression(&once).unwrap().to_string();
+            prop_assert_eq!(once, twice);
+        }
+    }
+}

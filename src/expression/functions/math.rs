@@ -66,7 +66,7 @@ fn by_zero(args: &Args<'_>) -> EvalError {
 pub(super) fn div(args: Args<'_>) -> Outcome<'_> {
     match pair(&args)? {
         Pair::Whole(_, 0) => Err(by_zero(&args)),
-        Pair::Float(_, right) if right == 0.0 => Err(by_zero(&args)),
+        Pair::Float(_, 0.0) => Err(by_zero(&args)),
         Pair::Whole(left, right) => whole(&args, left.checked_div(right)),
         Pair::Float(left, right) => float(&args, left / right),
     }
@@ -75,7 +75,7 @@ pub(super) fn div(args: Args<'_>) -> Outcome<'_> {
 pub(super) fn modulo(args: Args<'_>) -> Outcome<'_> {
     match pair(&args)? {
         Pair::Whole(_, 0) => Err(by_zero(&args)),
-        Pair::Float(_, right) if right == 0.0 => Err(by_zero(&args)),
+        Pair::Float(_, 0.0) => Err(by_zero(&args)),
         Pair::Whole(left, right) => whole(&args, left.checked_rem(right)),
         Pair::Float(left, right) => float(&args, left % right),
     }

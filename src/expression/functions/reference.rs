@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::Args;
-use crate::expression::{EvalError, Lookup, evaluate::Outcome, value};
+use crate::expression::{EvalError, Lookup, Scope, evaluate::Outcome, value};
 
 /// What the surroundings have, or null: there is always a trigger, if only an empty one.
 fn given(found: Lookup<'_>) -> Outcome<'_> {
@@ -42,11 +42,7 @@ pub(super) fn item(args: Args<'_>) -> Outcome<'_> {
 }
 
 /// Looks up what a function names; `kind` is what the thing is called.
-fn named<'a>(
-    args: &Args<'a>,
-    kind: &str,
-    look: impl FnOnce(&'a dyn crate::expression::Scope, &str) -> Lookup<'a>,
-) -> Outcome<'a> {
+fn named<'a>(args: &Args<'a>, kind: &str, look: impl FnOnce(&'a dyn Scope, &str) -> Lookup<'a>) -> Outcome<'a> {
     let name = args.string(0)?;
     look(args.scope, name).ok_or_else(|| missing(args.function, kind, name))
 }
@@ -58,31 +54,31 @@ fn missing(function: &str, kind: &str, name: &str) -> EvalError {
 }
 
 pub(super) fn body(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "action", |scope, name| scope.body(name))
+    named(&args, "action", Scope::body)
 }
 
 pub(super) fn outputs(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "action", |scope, name| scope.outputs(name))
+    named(&args, "action", Scope::outputs)
 }
 
 pub(super) fn actions(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "action", |scope, name| scope.action(name))
+    named(&args, "action", Scope::action)
 }
 
 pub(super) fn result(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "action", |scope, name| scope.result(name))
+    named(&args, "action", Scope::result)
 }
 
 pub(super) fn variables(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "variable", |scope, name| scope.variable(name))
+    named(&args, "variable", Scope::variable)
 }
 
 pub(super) fn parameters(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "parameter", |scope, name| scope.parameter(name))
+    named(&args, "parameter", Scope::parameter)
 }
 
 pub(super) fn items(args: Args<'_>) -> Outcome<'_> {
-    named(&args, "loop", |scope, name| scope.items(name))
+    named(&args, "loop", Scope::items)
 }
 
 pub(super) fn iteration_indexes(args: Args<'_>) -> Outcome<'_> {

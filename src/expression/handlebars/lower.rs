@@ -167,6 +167,16 @@ impl Lowering<'_> {
         self.inside.clone()
     }
 
+    /// Moves on past a string that comes next, so that a call's place reaches to its end.
+    fn pass(&mut self, text: &str) {
+        let rest = self.source.get(self.cursor..self.inside.end).unwrap_or_default();
+        let next = rest.trim_start();
+        let inside = next.strip_prefix(['\'', '"']).filter(|inside| inside.starts_with(text));
+        if inside.is_some_and(|inside| inside[text.len()..].starts_with(['\'', '"'])) {
+            self.cursor += rest.len() - next.len() + text.len() + 2;
+        }
+    }
+
     fn block(&mut self, block: &HelperTemplate) -> Result<Node, CompileError> {
         let name = block.name.as_name().unwrap_or_default().to_owned();
         let at = self.place(&name);
@@ -284,7 +294,12 @@ impl Lowering<'_> {
 
     fn parameter(&mut self, parameter: &Parameter) -> Result<Expr, CompileError> {
         match parameter {
-            Parameter::Literal(value) => Ok(Expr::Literal(value.clone())),
+            Parameter::Literal(value) => {
+                if let serde_json::Value::String(text) = value {
+                    self.pass(text);
+                }
+                Ok(Expr::Literal(value.clone()))
+            }
             Parameter::Name(written) => self.name(written),
             Parameter::Path(_) => self.name(parameter.as_name().unwrap_or_default()),
             Parameter::Subexpression(inner) => match inner.as_element() {

@@ -115,7 +115,7 @@ impl Path {
     /// The value, `None` where there is nothing of that name: in a template absence is no error.
     pub(crate) fn evaluate<'e>(&'e self, env: &'e Env<'e>) -> Result<Option<Cow<'e, Value>>, EvalError> {
         if self.start == Start::Root {
-            return Ok(self.from_root(env));
+            return Ok(self.at_root(env));
         }
         if self.start == Start::Local {
             return Ok(self.local(env.frame));
@@ -135,11 +135,11 @@ impl Path {
         }
         Ok(match frame.and_then(|frame| frame.this) {
             Some(this) => follow(Cow::Borrowed(this), &self.segments),
-            None => self.from_root(env),
+            None => self.at_root(env),
         })
     }
 
-    fn from_root<'e>(&'e self, env: &'e Env<'e>) -> Option<Cow<'e, Value>> {
+    fn at_root<'e>(&'e self, env: &'e Env<'e>) -> Option<Cow<'e, Value>> {
         let root = self.root.as_ref()?;
         // Data that is not there, such as the element of a loop outside of one, is nothing.
         let value = evaluate_call(&root.call, env).ok()?;
