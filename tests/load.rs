@@ -49,3 +49,20 @@ fn the_example_of_the_documentation_loads() {
         ]
     );
 }
+
+#[test]
+fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
+    let Loading { playbooks, faults } =
+        load_folder(&[PathBuf::from("playbooks")], None, &Config::default(), &vocabulary());
+    assert_eq!(shown(&faults), "");
+    let names: Vec<_> = playbooks.iter().map(|loaded| loaded.playbook.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "create-incident-from-form",
+            "create-incident-from-labelled-mail",
+            "create-incident-from-shared-mailbox",
+            "weekly-access-review",
+        ]
+    );
+}

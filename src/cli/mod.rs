@@ -1,10 +1,15 @@
 //! The command line: one file per subcommand.
 
+pub mod check;
 pub mod eval;
+pub mod new;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// The configuration that is read when none is named.
+pub(crate) const CONFIG_FILE: &str = "larum.yaml";
 
 /// How a command ended, as scripts read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

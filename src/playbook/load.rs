@@ -47,6 +47,16 @@ pub fn load(bundle: &Bundle, vocabulary: &Vocabulary) -> Result<Playbook, Vec<Di
 /// Loads the playbooks of files and folders, with the built-in templates and those of the folder `templates`, and checks
 /// them against each other and against `config`. Of two playbooks that exclude each other the first, by path, is kept.
 pub fn load_folder(paths: &[PathBuf], templates: Option<&Path>, config: &Config, vocabulary: &Vocabulary) -> Loading {
+    load_files(paths, templates, Some(config), vocabulary)
+}
+
+/// As [`load_folder`], but without a configuration nothing is compared with one.
+pub fn load_files(
+    paths: &[PathBuf],
+    templates: Option<&Path>,
+    config: Option<&Config>,
+    vocabulary: &Vocabulary,
+) -> Loading {
     let mut faults = Vec::new();
     let (sources, unreadable) = templates::sources(templates);
     faults.extend(unreadable);
@@ -92,15 +102,18 @@ struct Taken {
 fn file(
     path: &Path,
     templates: &Compiled,
-    config: &Config,
+    config: Option<&Config>,
     vocabulary: &Vocabulary,
     taken: &mut Taken,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let source = yaml::read_file(path).map_err(|fault| vec![fault])?;
     let checked = checked(&source, templates, vocabulary)?;
     let mut faults = Faults::new(&source);
-    connections(&checked, config, &mut faults);
-    let parameters = parameters(&checked, config, &mut faults);
+    let mut values = BTreeMap::new();
+    if let Some(config) = config {
+        connections(&checked, config, &mut faults);
+        values = parameters(&checked, config, &mut faults);
+    }
     across(&checked, taken, &mut faults);
     if faults.count() > 0 {
         return Err(faults.into_sorted());
@@ -109,7 +122,7 @@ fn file(
         path: source.name.to_string(),
         source: source.text.to_string(),
         templates: templates.only(checked.reached),
-        parameters,
+        parameters: values,
     };
     Ok(Loaded { playbook: checked.playbook, bundle })
 }

@@ -11,7 +11,7 @@ pub mod templates;
 mod vocabulary;
 
 pub use bundle::Bundle;
-pub use load::{Loaded, Loading, files, load, load_folder};
+pub use load::{Loaded, Loading, files, load, load_files, load_folder};
 pub use model::{
     Action, ActionKind, After, Field, FieldType, Filter, FormTrigger, MailboxTrigger, Missed, Parameter, ParameterType,
     Playbook, Retry, RunAfter, ScheduleTrigger, Trigger, Variable, VariableType,

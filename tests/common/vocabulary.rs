@@ -11,9 +11,10 @@ use schemars::{JsonSchema, schema_for};
 struct CreateIncident {
     title: String,
     description: Option<String>,
-    severity: Severity,
+    severity: Option<Severity>,
     tags: Option<Vec<Option<String>>>,
     owner: Option<String>,
+    status: Option<String>,
 }
 
 /// How bad it is.
@@ -84,7 +85,14 @@ struct Compose {
     value: serde_json::Value,
 }
 
-/// create_incident, send_email, http and compose.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct ConvertHtmlToText {
+    html: String,
+}
+
+/// create_incident, send_email, http, convert_html_to_text and compose.
 pub fn vocabulary() -> Vec<ActionSpec> {
     let spec = |name, inputs, template_input, connections, retries| ActionSpec {
         name,
@@ -97,6 +105,7 @@ pub fn vocabulary() -> Vec<ActionSpec> {
         spec("create_incident", || schema_for!(CreateIncident), None, &[], true),
         spec("send_email", || schema_for!(SendEmail), Some("template"), &["smtp"], true),
         spec("http", || schema_for!(Http), None, &["http"], true),
+        spec("convert_html_to_text", || schema_for!(ConvertHtmlToText), None, &[], false),
         spec("compose", || schema_for!(Compose), None, &[], false),
     ]
 }
