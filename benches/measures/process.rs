@@ -66,7 +66,7 @@ pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
 /// The number a question to a SQLite file answers; 0 while the file or table is not there yet.
 pub fn ask(database: &Path, question: &str) -> u64 {
     let open = rusqlite::Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
-    open.and_then(|db| db.query_row(question, [], |row| row.get(0))).unwrap_or(0)
+    open.and_then(|db| db.query_row(question, [], |row| row.get::<_, i64>(0))).map_or(0, i64::unsigned_abs)
 }
 
 /// A folder with a configuration and playbooks for `larum serve`.

@@ -128,7 +128,7 @@ impl Site {
     pub fn count(&self, question: &str) -> u64 {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let open = rusqlite::Connection::open_with_flags(self.data().join("larum.db"), flags);
-        open.and_then(|db| db.query_row(question, [], |row| row.get(0))).unwrap_or(0)
+        open.and_then(|db| db.query_row(question, [], |row| row.get::<_, i64>(0))).map_or(0, i64::unsigned_abs)
     }
 }
 
