@@ -1,1 +1,210 @@
 //! Wiring: config in, running services out, one shutdown signal.
+
+mod shelf;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use shelf::{Reading, Shelf};
+
+use crate::{
+    action::{self, HttpClients, Mailer, Services},
+    clock::{Clock, SystemClock},
+    config::Config,
+    engine::{Engine, Library},
+    limits,
+    metrics::Metrics,
+    secret::Vault,
+    server::{self, PagesError, Site},
+    store::{
+        Store, StoreError,
+        sqlite::{OpenError, SqliteStore},
+    },
+    trigger::{
+        intake::Door,
+        mailbox::{Mailboxes, Timing},
+        schedule,
+    },
+};
+
+/// Why Larum cannot start. Nothing was taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data folder {path} cannot be made: {source}")]
+    DataFolder { path: PathBuf, source: io::Error },
+    #[error("the key {path} of the data folder cannot be read or made: {source}")]
+    Key { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the playbooks in force cannot be read or kept: {0}")]
+    Playbooks(StoreError),
+    #[error(transparent)]
+    Pages(#[from] PagesError),
+    #[error("runs of before cannot be taken up again: {0}")]
+    Recovery(StoreError),
+}
+
+/// The core without its triggers: what `serve` and `run` have in common.
+pub struct Core {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub engine: Engine,
+    pub door: Arc<Door>,
+    pub vault: Vault,
+    pub metrics: Metrics,
+    pub clock: Arc<dyn Clock>,
+    sqlite: Arc<SqliteStore>,
+}
+
+impl Core {
+    /// Opens the data folder (making it when it is missing) and starts the engine. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, locked or opened.
+    pub fn open(config: Config) -> Result<Self, StartError> {
+        let data = config.data.clone();
+        make_private(&data).map_err(|source| StartError::DataFolder { path: data.clone(), source })?;
+        let sqlite = SqliteStore::open(&data)?;
+        let key = data.join("key");
+        let vault = Vault::open(&key).map_err(|source| StartError::Key { path: key, source })?;
+        let config = Arc::new(config);
+        let store: Arc<dyn Store> = sqlite.clone();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Metrics::default();
+        let library = Library::default();
+        let services = Arc::new(Services {
+            config: config.clone(),
+            store: store.clone(),
+            vault: vault.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            http: HttpClients::default(),
+            mailer: Mailer::default(),
+        });
+        let engine = Engine::start(services, library.clone(), action::ACTIONS);
+        let door = Arc::new(Door { store: store.clone(), engine: engine.clone(), library, clock: clock.clone() });
+        Ok(Self { config, store, engine, door, vault, metrics, clock, sqlite })
+    }
+
+    /// The playbooks of this configuration.
+    #[must_use]
+    pub fn shelf(&self) -> Shelf {
+        Shelf {
+            config: self.config.clone(),
+            store: self.store.clone(),
+            library: self.door.library.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Lets effects under way end and closes the database. What did not end goes on at the next start.
+    pub async fn close(self) {
+        self.engine.drain().await;
+        self.sqlite.close();
+    }
+}
+
+/// A running Larum.
+pub struct App {
+    core: Core,
+    stop: CancellationToken,
+    triggers: Vec<JoinHandle<()>>,
+}
+
+impl App {
+    /// Reads the playbooks, takes up the runs that an earlier process left, and starts every trigger and the server on
+    /// `listener`. `report` is called with every reading of the playbook files, the first included.
+    ///
+    /// # Errors
+    /// When anything it needs cannot be had; nothing is left running then.
+    pub async fn start(
+        core: Core,
+        listener: TcpListener,
+        report: impl Fn(Result<Reading, StoreError>) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let shelf = core.shelf();
+        report(Ok(shelf.read().await.map_err(StartError::Playbooks)?));
+        let recovered = watch::Sender::new(false);
+        let site = Site::new(
+            &core.config,
+            core.door.clone(),
+            core.vault.clone(),
+            core.metrics.clone(),
+            recovered.subscribe(),
+        )?;
+        let runs = core.engine.recover().await.map_err(StartError::Recovery)?;
+        if runs > 0 {
+            tracing::info!(runs, "runs of before go on");
+        }
+        recovered.send_replace(true);
+
+        let stop = CancellationToken::new();
+        let mailboxes = Mailboxes {
+            door: core.door.clone(),
+            connections: core.config.connections.clone(),
+            data: core.config.data.clone(),
+            vault: core.vault.clone(),
+            metrics: core.metrics.clone(),
+            timing: Timing::default(),
+            retries_left: AtomicBool::new(true),
+        };
+        let watching = stop.clone();
+        let triggers = vec![
+            tokio::spawn(mailboxes.run(stop.clone())),
+            tokio::spawn(schedule::serve(core.door.clone(), stop.clone())),
+            tokio::spawn(server::serve(listener, site, stop.clone().cancelled_owned())),
+            tokio::spawn(async move { shelf.watch(watching, report).await }),
+            tokio::spawn(prune(core.store.clone(), core.clock.clone(), core.config.runs.keep, stop.clone())),
+        ];
+        Ok(Self { core, stop, triggers })
+    }
+
+    /// Takes nothing more in, lets what is under way come to a point where it can be left, and closes the database.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for trigger in self.triggers {
+            if let Err(error) = trigger.await {
+                tracing::error!(%error, "a service ended badly");
+            }
+        }
+        self.core.close().await;
+    }
+}
+
+/// Deletes runs that ended long ago, once at the start and then from time to time.
+async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keep: Duration, stop: CancellationToken) {
+    loop {
+        let now = clock.now();
+        // A time to keep runs for that reaches before all time keeps them for ever.
+        if let Some(before) = chrono::Duration::from_std(keep).ok().and_then(|keep| now.checked_sub_signed(keep)) {
+            match store.prune(before).await {
+                Ok(0) => {}
+                Ok(runs) => tracing::info!(runs, "runs that ended long ago were deleted"),
+                Err(error) => tracing::warn!(%error, "old runs cannot be deleted; they are tried again in an hour"),
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(now + limits::PRUNE_EVERY) => {}
+        }
+    }
+}
+
+/// Makes a folder that only its owner may enter: it holds mail and the key.
+fn make_private(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

@@ -152,3 +152,5 @@ pub const ACTIVE_RUNS: usize = 512;
 pub const QUEUED_RUN_BYTES: usize = 16 * 1024 * 1024;
 /// Operations taken into one commit at most.
 pub const COMMIT_BATCH: usize = 512;
+/// How often runs that ended long ago are looked for.
+pub const PRUNE_EVERY: Duration = Duration::from_secs(3_600);

@@ -1,0 +1,173 @@
+//! `larum serve`: everything, in one process.
+
+use std::{
+    collections::BTreeSet,
+    io::IsTerminal,
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, configuration};
+use crate::{
+    app::{App, Core, Reading},
+    config::{Config, Connection},
+    engine::Live,
+    playbook::Trigger,
+    store::StoreError,
+    trigger::mailbox,
+};
+
+/// Runs everything: triggers, engine, forms.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration; without it, `larum.yaml` where there is one, else safe defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+#[must_use]
+pub fn run(args: &Args) -> Exit {
+    let config = match configuration(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("larum: the runtime cannot be started: {error}");
+            return Exit::WorldFailed;
+        }
+    };
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Exit {
+    let listen = config.server.listen;
+    // Bound before anything is opened, so that a second Larum on the same port leaves no trace.
+    let listener = match TcpListener::bind(listen).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("larum: cannot listen on {listen}: {error}; `server.listen` in larum.yaml chooses another address");
+            return Exit::WorldFailed;
+        }
+    };
+    let address = listener.local_addr().unwrap_or(listen);
+    let started = async {
+        let core = Core::open(config)?;
+        let (config, library) = (core.config.clone(), core.door.library.clone());
+        let app = App::start(core, listener, report).await?;
+        Ok::<_, crate::app::StartError>((app, config, library))
+    };
+    let (app, config, library) = match started.await {
+        Ok(started) => started,
+        Err(error) => {
+            eprintln!("larum: {error}");
+            return Exit::WorldFailed;
+        }
+    };
+    announce(&config, address, &library.current());
+    shutdown().await;
+    eprintln!("larum: stopping; what is under way is brought to a safe point");
+    app.stop().await;
+    eprintln!("larum: stopped");
+    Exit::Done
+}
+
+/// Readable lines on a terminal, JSON otherwise; `LARUM_LOG` chooses what is said.
+fn log() {
+    let filter = EnvFilter::try_from_env("LARUM_LOG").unwrap_or_else(|_| EnvFilter::new("warn,larum=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Only a second subscriber in the same process could refuse, and there is none.
+    let _ = if std::io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).with_target(false).try_init()
+    };
+}
+
+/// Says what a reading of the playbook files came to.
+fn report(reading: Result<Reading, StoreError>) {
+    let reading = match reading {
+        Ok(reading) => reading,
+        Err(error) => {
+            tracing::error!(%error, "edited playbooks could not be kept; the versions of before stay in force");
+            return;
+        }
+    };
+    for fault in &reading.faults {
+        eprintln!("{fault}\n");
+    }
+    for (playbook, version) in &reading.changed {
+        tracing::info!(%playbook, version = &version[..version.len().min(12)], "playbook in force for new runs");
+    }
+    for playbook in &reading.withdrawn {
+        tracing::info!(%playbook, "playbook withdrawn, its file is gone; its runs go on");
+    }
+    for playbook in &reading.kept {
+        tracing::warn!(%playbook, "the playbook's file is at fault; its last good version stays in force");
+    }
+}
+
+/// Prints what is watched, where mails can be dropped and where the forms are.
+fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
+    let url = config.server.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
+    let url = url.trim_end_matches('/');
+    eprintln!("larum {} serves {url}, data in {}/", env!("CARGO_PKG_VERSION"), config.data.display());
+    let mut boxes = BTreeSet::new();
+    for live in playbooks {
+        let playbook = &live.playbook;
+        let what = match &playbook.trigger {
+            Trigger::Mailbox(trigger) => {
+                let feed = mailbox::feed_name(trigger);
+                let place = match config.connections.get(&feed.connection) {
+                    None => Some(mailbox::embedded_maildir(&config.data)),
+                    Some(Connection::Maildir(maildir)) => Some(maildir.path.clone()),
+                    Some(_) => None,
+                };
+                if let Some(place) = place
+                    && feed.folder == "INBOX"
+                {
+                    boxes.insert(place.join("new"));
+                }
+                format!("mails in {}/{}", feed.connection, feed.folder)
+            }
+            Trigger::Form(form) => format!("form {url}/forms/{}", form.path),
+            Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.cron, schedule.time_zone),
+            Trigger::Manual => "larum run".to_owned(),
+        };
+        eprintln!("  {:<42} {what}", playbook.name);
+    }
+    for folder in boxes {
+        eprintln!("drop a mail: cp report.eml {}/", folder.display());
+    }
+    if playbooks.is_empty() {
+        eprintln!("no playbook is in force; `larum new` copies one from the gallery, `larum check` explains faults");
+    }
+}
+
+/// Ends with Ctrl-C or SIGTERM.
+async fn shutdown() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}
