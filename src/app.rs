@@ -60,7 +60,6 @@ pub struct Core {
     pub vault: Vault,
     pub metrics: Metrics,
     pub clock: Arc<dyn Clock>,
-    sqlite: Arc<SqliteStore>,
 }
 
 impl Core {
@@ -69,13 +68,20 @@ impl Core {
     /// # Errors
     /// When the folder cannot be made, locked or opened.
     pub fn open(config: Config) -> Result<Self, StartError> {
-        let data = config.data.clone();
-        make_private(&data).map_err(|source| StartError::DataFolder { path: data.clone(), source })?;
-        let sqlite = SqliteStore::open(&data)?;
-        let key = data.join("key");
+        let data = &config.data;
+        make_private(data).map_err(|source| StartError::DataFolder { path: data.clone(), source })?;
+        let store = SqliteStore::open(data)?;
+        Self::over(config, store)
+    }
+
+    /// The same over a store that is open already; the data folder exists.
+    ///
+    /// # Errors
+    /// When the folder's key can be neither read nor made.
+    pub fn over(config: Config, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        let key = config.data.join("key");
         let vault = Vault::open(&key).map_err(|source| StartError::Key { path: key, source })?;
         let config = Arc::new(config);
-        let store: Arc<dyn Store> = sqlite.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Metrics::default();
         let library = Library::default();
@@ -90,7 +96,7 @@ impl Core {
         });
         let engine = Engine::start(services, library.clone(), action::ACTIONS);
         let door = Arc::new(Door { store: store.clone(), engine: engine.clone(), library, clock: clock.clone() });
-        Ok(Self { config, store, engine, door, vault, metrics, clock, sqlite })
+        Ok(Self { config, store, engine, door, vault, metrics, clock })
     }
 
     /// The playbooks of this configuration.
@@ -107,7 +113,7 @@ impl Core {
     /// Lets effects under way end and closes the database. What did not end goes on at the next start.
     pub async fn close(self) {
         self.engine.drain().await;
-        self.sqlite.close();
+        self.store.close().await;
     }
 }
 

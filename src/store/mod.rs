@@ -154,4 +154,8 @@ pub trait Store: Send + Sync + 'static {
     async fn history(&self, feed: Option<&FeedName>, limit: usize) -> Result<Vec<HistoryEntry>, StoreError>;
     /// Every mailbox Larum has a record of.
     async fn feeds(&self) -> Result<Vec<Feed>, StoreError>;
+
+    /// Waits until everything begun is committed and lets the files go; nothing may be asked afterwards. A store that
+    /// holds no files has nothing to do.
+    async fn close(&self) {}
 }

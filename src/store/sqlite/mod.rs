@@ -301,4 +301,9 @@ impl Store for SqliteStore {
     async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
         self.ask(mailbox::list).await
     }
+
+    async fn close(&self) {
+        // Blocks while it checkpoints, which is all right at the very end.
+        Self::close(self);
+    }
 }
