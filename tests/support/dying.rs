@@ -1,0 +1,200 @@
+//! `dying FOLDER POINT COUNT`: Larum on the configuration in FOLDER that kills itself (SIGKILL) the COUNTth time it
+//! reaches POINT, such as `before accept` or `after record`. A program of its own, because what is tested is a process that
+//! is gone between two instructions; the product itself knows nothing of it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use chrono::{DateTime, Utc};
+use larum::{
+    app::{App, Core},
+    incident::Incident,
+    store::{
+        EventId, RunId, Store, StoreError, Version,
+        intake::{Intake, Verdict},
+        mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
+        query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
+        run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer},
+        sqlite::SqliteStore,
+    },
+};
+
+struct Dying {
+    inner: Arc<dyn Store>,
+    point: String,
+    left: AtomicUsize,
+}
+
+impl Dying {
+    /// The end, when `point` is reached for the last time.
+    async fn dies(&self, point: &str) {
+        if point == self.point && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+            // Nothing may happen between the signal and its delivery.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = |what: &str| arguments.next().unwrap_or_else(|| panic!("{what} is missing"));
+    let (folder, point, count) = (argument("FOLDER"), argument("POINT"), argument("COUNT"));
+    std::env::set_current_dir(folder).expect("the folder exists");
+    let config = larum::cli::configuration(Some("larum.yaml".as_ref())).expect("the configuration is good");
+    std::fs::create_dir_all(&config.data).expect("the data folder can be made");
+    let inner = SqliteStore::open(&config.data).expect("the data folder opens");
+    let left = AtomicUsize::new(count.parse().expect("COUNT is a number"));
+    let listener = tokio::net::TcpListener::bind(config.server.listen).await.expect("the address is free");
+    let core = Core::over(config, Arc::new(Dying { inner, point, left })).expect("the core opens");
+    let _app = App::start(core, listener, |reading| drop(reading)).await.expect("Larum starts");
+    std::future::pending::<()>().await;
+}
+
+#[async_trait::async_trait]
+impl Store for Dying {
+    async fn keep_version(&self, version: Version, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.inner.keep_version(version, at).await
+    }
+
+    async fn version(&self, id: &str) -> Result<Option<Version>, StoreError> {
+        self.inner.version(id).await
+    }
+
+    async fn current_versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.inner.current_versions().await
+    }
+
+    async fn withdraw_playbook(&self, playbook: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.inner.withdraw_playbook(playbook, at).await
+    }
+
+    async fn accept(&self, intake: Intake) -> Result<Vec<Verdict>, StoreError> {
+        self.dies("before accept").await;
+        let done = self.inner.accept(intake).await;
+        self.dies("after accept").await;
+        done
+    }
+
+    async fn feed(&self, feed: &FeedName) -> Result<Option<Feed>, StoreError> {
+        self.inner.feed(feed).await
+    }
+
+    async fn note_feed(&self, feed: &FeedName, news: FeedNews) -> Result<(), StoreError> {
+        self.inner.note_feed(feed, news).await
+    }
+
+    async fn mail_tasks(&self, feed: &FeedName, limit: usize) -> Result<Vec<MailTask>, StoreError> {
+        self.dies("before mail_tasks").await;
+        let done = self.inner.mail_tasks(feed, limit).await;
+        self.dies("after mail_tasks").await;
+        done
+    }
+
+    async fn mail_tasks_done(&self, tasks: &[i64]) -> Result<(), StoreError> {
+        self.dies("before mail_tasks_done").await;
+        let done = self.inner.mail_tasks_done(tasks).await;
+        self.dies("after mail_tasks_done").await;
+        done
+    }
+
+    async fn bury(&self, burial: Burial) -> Result<i64, StoreError> {
+        self.inner.bury(burial).await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        self.inner.dead_letters().await
+    }
+
+    async fn dead_letter_raw(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.dead_letter_raw(id).await
+    }
+
+    async fn retry_dead_letter(&self, id: i64) -> Result<(), StoreError> {
+        self.inner.retry_dead_letter(id).await
+    }
+
+    async fn forget_dead_letter(&self, id: i64) -> Result<(), StoreError> {
+        self.inner.forget_dead_letter(id).await
+    }
+
+    async fn dead_letters_to_retry(&self, feed: &FeedName) -> Result<Vec<DeadLetter>, StoreError> {
+        self.inner.dead_letters_to_retry(feed).await
+    }
+
+    async fn load_run(&self, run: RunId) -> Result<Option<StoredRun>, StoreError> {
+        self.inner.load_run(run).await
+    }
+
+    async fn open_runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<OpenRun>, StoreError> {
+        self.inner.open_runs(after, limit).await
+    }
+
+    async fn record(&self, record: Record) -> Result<Recorded, StoreError> {
+        self.dies("before record").await;
+        let done = self.inner.record(record).await;
+        self.dies("after record").await;
+        done
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError> {
+        self.dies("before finish").await;
+        let done = self.inner.finish(finish).await;
+        self.dies("after finish").await;
+        done
+    }
+
+    async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.inner.due_timers(now, limit).await
+    }
+
+    async fn next_timer(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.inner.next_timer().await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.inner.prune(before).await
+    }
+
+    async fn reserve_mail(&self, message_id: &str, recipients: &[String], at: DateTime<Utc>, limit: u32) -> Result<bool, StoreError> {
+        self.dies("before reserve_mail").await;
+        let done = self.inner.reserve_mail(message_id, recipients, at, limit).await;
+        self.dies("after reserve_mail").await;
+        done
+    }
+
+    async fn incidents(&self, filter: IncidentFilter) -> Result<Vec<Incident>, StoreError> {
+        self.inner.incidents(filter).await
+    }
+
+    async fn incident(&self, number: u64) -> Result<Option<Incident>, StoreError> {
+        self.inner.incident(number).await
+    }
+
+    async fn incident_of_run(&self, run: RunId) -> Result<Option<u64>, StoreError> {
+        self.inner.incident_of_run(run).await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        self.inner.runs(filter).await
+    }
+
+    async fn event(&self, event: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        self.inner.event(event).await
+    }
+
+    async fn message(&self, event: EventId) -> Result<Option<StoredMessage>, StoreError> {
+        self.inner.message(event).await
+    }
+
+    async fn history(&self, feed: Option<&FeedName>, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.inner.history(feed, limit).await
+    }
+
+    async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
+        self.inner.feeds().await
+    }
+}
