@@ -15,18 +15,16 @@ use tokio_util::sync::CancellationToken;
 pub use shelf::{Reading, Shelf};
 
 use crate::{
-    action::{self, HttpClients, Mailer, Services},
+    action::{self, Services, http::HttpClients},
     clock::{Clock, SystemClock},
     config::Config,
     engine::{Engine, Library},
     limits,
+    mail::send::Mailer,
     metrics::Metrics,
     secret::Vault,
     server::{self, PagesError, Site},
-    store::{
-        Store, StoreError,
-        sqlite::{OpenError, SqliteStore},
-    },
+    store::{OpenError, SqliteStore, Store, StoreError},
     trigger::{
         intake::Door,
         mailbox::{Mailboxes, Timing},

@@ -1,8 +1,13 @@
 //! The command line: one file per subcommand.
 
 pub mod check;
+mod config;
 pub mod eval;
 pub mod new;
+pub mod run;
+pub mod serve;
+
+pub use config::{ConfigArgs, configuration};
 
 use std::process::ExitCode;
 
@@ -43,11 +48,34 @@ pub enum Output {
 /// Turns reports into incidents: mails, forms and schedules start playbooks, playbooks create incidents.
 #[derive(Debug, Parser)]
 #[command(name = "larum", version, about, long_about = None)]
-pub struct Cli {}
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Run(run::Args),
+    Serve(serve::Args),
+}
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    Cli::parse();
-    Exit::Done.into()
+    let exit = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::run(&args),
+    };
+    exit.into()
+}
+
+/// Runs a command's work on a tokio runtime.
+fn block_on(work: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("larum: the runtime cannot be started: {error}");
+            Exit::WorldFailed
+        }
+    }
 }

@@ -4,13 +4,12 @@ use std::{
     collections::BTreeSet,
     io::IsTerminal,
     net::SocketAddr,
-    path::PathBuf,
 };
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::{Exit, configuration};
+use super::{ConfigArgs, Exit};
 use crate::{
     app::{App, Core, Reading},
     config::{Config, Connection},
@@ -23,27 +22,19 @@ use crate::{
 /// Runs everything: triggers, engine, forms.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration; without it, `larum.yaml` where there is one, else safe defaults.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 /// Serves until Ctrl-C or SIGTERM.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    let config = match configuration(args.config.as_deref()) {
+    let config = match args.config.load() {
         Ok(config) => config,
         Err(exit) => return exit,
     };
     log();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("larum: the runtime cannot be started: {error}");
-            return Exit::WorldFailed;
-        }
-    };
-    runtime.block_on(serve(config))
+    super::block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Exit {

@@ -12,12 +12,11 @@ use larum::{
     app::{App, Core},
     incident::Incident,
     store::{
-        EventId, RunId, Store, StoreError, Version,
+        EventId, RunId, SqliteStore, Store, StoreError, Version,
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
         run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer},
-        sqlite::SqliteStore,
     },
 };
 
