@@ -4,7 +4,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ActionType, Call, Effect, EffectKind, ErrorInfo, LocalChange, Nature, Outcome, Performed, Returns, RunInfo};
+use super::{
+    ActionType, Call, Effect, EffectKind, ErrorInfo, LocalChange, Nature, Outcome, Performed, Returns, RunInfo,
+};
 use crate::{
     incident::{Classification, ClassificationReason, Draft, Owner, Refusal, Severity, Status},
     playbook::{ActionSpec, ActionStatus},

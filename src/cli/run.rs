@@ -130,9 +130,8 @@ async fn one(args: &Args) -> Result<StoredRun, RunError> {
 
 /// The playbook that is meant, by file or by name.
 fn find(library: &[Live], name: &str, file: &Path, reading: &Reading) -> Result<Live, RunError> {
-    let meant = |live: &&Live| {
-        live.playbook.name.eq_ignore_ascii_case(name) || Path::new(&*live.playbook.source.name) == file
-    };
+    let meant =
+        |live: &&Live| live.playbook.name.eq_ignore_ascii_case(name) || Path::new(&*live.playbook.source.name) == file;
     if let Some(live) = library.iter().find(meant) {
         return Ok(live.clone());
     }
@@ -199,7 +198,8 @@ impl Event {
                 .map_err(|source| RunError::NotAMail { path: path.to_owned(), source })?;
             return Ok(Self { kind: "mailbox", summary: message.subject, body: message.trigger, raw: Some(bytes) });
         }
-        let body = serde_json::from_slice(&bytes).map_err(|source| RunError::NotJson { path: path.to_owned(), source })?;
+        let body =
+            serde_json::from_slice(&bytes).map_err(|source| RunError::NotJson { path: path.to_owned(), source })?;
         Ok(Self { kind: "manual", summary: name, body, raw: None })
     }
 }

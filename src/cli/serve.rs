@@ -1,10 +1,6 @@
 //! `larum serve`: everything, in one process.
 
-use std::{
-    collections::BTreeSet,
-    io::IsTerminal,
-    net::SocketAddr,
-};
+use std::{collections::BTreeSet, io::IsTerminal, net::SocketAddr};
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -43,7 +39,9 @@ async fn serve(config: Config) -> Exit {
     let listener = match TcpListener::bind(listen).await {
         Ok(listener) => listener,
         Err(error) => {
-            eprintln!("larum: cannot listen on {listen}: {error}; `server.listen` in larum.yaml chooses another address");
+            eprintln!(
+                "larum: cannot listen on {listen}: {error}; `server.listen` in larum.yaml chooses another address"
+            );
             return Exit::WorldFailed;
         }
     };

@@ -158,7 +158,13 @@ impl Store for Dying {
         self.inner.prune(before).await
     }
 
-    async fn reserve_mail(&self, message_id: &str, recipients: &[String], at: DateTime<Utc>, limit: u32) -> Result<bool, StoreError> {
+    async fn reserve_mail(
+        &self,
+        message_id: &str,
+        recipients: &[String],
+        at: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<bool, StoreError> {
         self.dies("before reserve_mail").await;
         let done = self.inner.reserve_mail(message_id, recipients, at, limit).await;
         self.dies("after reserve_mail").await;
