@@ -55,6 +55,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Eval(eval::Args),
     Run(run::Args),
     Serve(serve::Args),
 }
@@ -63,6 +64,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
+        Command::Eval(args) => eval::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
