@@ -55,7 +55,9 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Check(check::Args),
     Eval(eval::Args),
+    New(new::Args),
     Run(run::Args),
     Serve(serve::Args),
 }
@@ -64,7 +66,9 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::New(args) => new::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
