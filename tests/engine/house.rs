@@ -1,0 +1,235 @@
+//! A whole Larum without its servers: a data folder, a store, an engine and the intake door.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use larum::{
+    action::Services,
+    clock::{Clock, ManualClock},
+    config::{Config, ParameterValue},
+    engine::{Begin, Engine, Library, Live},
+    metrics::Metrics,
+    playbook::{self, Bundle, Playbook},
+    secret::{SecretRef, Vault},
+    store::{
+        RunId, SqliteStore, Store, StoreError, Version,
+        intake::{Intake, Report, Uniqueness, Verdict},
+        mailbox::FeedName,
+        query::RunSummary,
+        run::{RunStatus, StoredRun},
+    },
+    trigger::intake::Door,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::probe;
+
+/// How long a test waits for what must come.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+pub fn bundle(source: &str) -> Bundle {
+    Bundle {
+        path: "playbook.yaml".into(),
+        source: source.into(),
+        templates: BTreeMap::new(),
+        parameters: BTreeMap::new(),
+    }
+}
+
+/// A playbook of these actions, for a form.
+pub fn form(actions: &str) -> String {
+    let fields = "[{id: what, label: What, type: long_text}]";
+    format!("name: report\ntrigger:\n  form: {{path: report, title: Report, fields: {fields}}}\nactions:\n{actions}")
+}
+
+#[track_caller]
+pub fn load(source: &str) -> Playbook {
+    let vocabulary: Vec<_> = probe::actions().iter().map(|action| action.spec).collect();
+    playbook::load(&bundle(source), &vocabulary).unwrap_or_else(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        panic!("{}", faults.join("\n"))
+    })
+}
+
+pub fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_510_800, 123_456_789).unwrap()
+}
+
+pub struct House {
+    pub data: TempDir,
+    pub clock: ManualClock,
+    source: String,
+    secrets: Vec<(String, SecretRef)>,
+    pub living: Living,
+}
+
+/// What a process holds.
+pub struct Living {
+    pub disk: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
+    pub engine: Engine,
+    pub door: Door,
+    live: Live,
+}
+
+impl House {
+    /// A house with one playbook.
+    pub async fn new(source: &str) -> Self {
+        Self::with_secrets(source, Vec::new()).await
+    }
+
+    /// With secret parameters of the playbook `report`.
+    pub async fn with_secrets(source: &str, secrets: Vec<(String, SecretRef)>) -> Self {
+        let data = TempDir::new().unwrap();
+        let clock = ManualClock::at(start());
+        let disk = SqliteStore::open(data.path()).unwrap();
+        let living = live(&disk, disk.clone(), &clock, source, &secrets).await;
+        Self { data, clock, source: source.to_owned(), secrets, living }
+    }
+
+    /// The process stops as it should, and starts again.
+    pub async fn restarted(self) -> Self {
+        self.living.engine.drain().await;
+        self.killed(|disk| disk).await
+    }
+
+    /// The process is gone; a new one opens the same folder, with a store that `wrap` puts around the new one.
+    pub async fn killed(self, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let Self { data, clock, source, secrets, living } = self;
+        living.disk.close();
+        let disk = SqliteStore::open(data.path()).unwrap();
+        let living = live(&disk, wrap(disk.clone()), &clock, &source, &secrets).await;
+        living.engine.recover().await.unwrap();
+        Self { data, clock, source, secrets, living }
+    }
+
+    /// The same house whose store is wrapped from the start.
+    pub async fn wrapped(source: &str, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        Self::new(source).await.killed(wrap).await
+    }
+
+    /// Puts another text in force, as an edit of the playbook would.
+    pub async fn edit(&mut self, source: &str) {
+        self.source = source.to_owned();
+        self.living.live = put_in_force(&*self.living.disk, &self.living.door.library, source).await;
+    }
+
+    /// A report through the intake door.
+    pub async fn report(&self, key: &str, body: Value) -> Result<RunId, StoreError> {
+        let living = &self.living;
+        let listening = living.door.start(&living.live)?;
+        let kind = living.live.playbook.trigger.kind();
+        let report = Report {
+            event: uuid::Uuid::now_v7(),
+            kind,
+            uniqueness: Uniqueness::Key(key.to_owned()),
+            summary: format!("report {key}"),
+            outputs: json!({"headers": {}, "body": body}).to_string().into(),
+            raw: None,
+            playbooks: vec![listening],
+            mail_tasks: Vec::new(),
+            skipped: None,
+        };
+        let feed = FeedName { connection: kind.into(), folder: "report".into() };
+        let intake = Intake { feed, reports: vec![report], cursor: None, at: self.clock.now() };
+        match living.door.take(intake).await?.remove(0) {
+            Verdict::Accepted { runs, .. } => Ok(runs[0].run),
+            Verdict::Duplicate { run, .. } => Ok(run.unwrap()),
+            Verdict::Skipped { because } => panic!("skipped: {because}"),
+        }
+    }
+
+    pub async fn run(&self, run: RunId) -> RunSummary {
+        let runs = self.living.disk.runs(Default::default()).await.unwrap();
+        runs.into_iter().find(|known| known.run == run).unwrap()
+    }
+
+    pub async fn stored(&self, run: RunId) -> StoredRun {
+        self.living.disk.load_run(run).await.unwrap().unwrap()
+    }
+
+    /// The run once it is no longer running.
+    pub async fn ended(&self, run: RunId) -> RunSummary {
+        until("the run ends", async || {
+            let summary = self.run(run).await;
+            (summary.status != RunStatus::Running).then_some(summary)
+        })
+        .await
+    }
+
+    /// The statuses of a run's actions by id, as its records keep them.
+    pub async fn statuses(&self, run: RunId) -> Vec<(String, String)> {
+        let records = self.stored(run).await.actions.unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        records.as_array().into_iter().flatten().map(|one| (text(&one["name"]), text(&one["status"]))).collect()
+    }
+
+    /// Waits until the engine holds no run in memory.
+    pub async fn quiet(&self) {
+        until("no run is in memory", async || (self.living.engine.runs_in_memory() == 0).then_some(())).await;
+    }
+}
+
+async fn live(
+    disk: &Arc<SqliteStore>,
+    store: Arc<dyn Store>,
+    clock: &ManualClock,
+    source: &str,
+    secrets: &[(String, SecretRef)],
+) -> Living {
+    let secrets = secrets.iter().map(|(name, place)| (name.clone(), ParameterValue::Secret(place.clone()))).collect();
+    let config = Config { parameters: BTreeMap::from([("report".to_owned(), secrets)]), ..Config::default() };
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    let services = Arc::new(Services {
+        config: Arc::new(config),
+        store: store.clone(),
+        vault: Vault::ephemeral("key"),
+        clock: clock.clone(),
+        metrics: Metrics::default(),
+        mailer: Default::default(),
+        http: Default::default(),
+    });
+    let library = Library::default();
+    let live = put_in_force(&**disk, &library, source).await;
+    let engine = Engine::start(services, library.clone(), probe::actions());
+    let door = Door { store: store.clone(), engine: engine.clone(), library, clock };
+    Living { disk: disk.clone(), store, engine, door, live }
+}
+
+async fn put_in_force(store: &dyn Store, library: &Library, source: &str) -> Live {
+    let playbook = Arc::new(load(source));
+    let bundle = bundle(source);
+    let version = Version {
+        id: bundle.version(),
+        playbook: playbook.name.clone(),
+        path: bundle.path.clone(),
+        bundle: serde_json::to_string(&bundle).unwrap(),
+    };
+    let live = Live { version: version.id.clone(), playbook };
+    store.keep_version(version, start()).await.unwrap();
+    library.set(vec![live.clone()]);
+    live
+}
+
+/// Asks until there is an answer.
+#[track_caller]
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let answer = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match tokio::time::timeout(DEADLINE, answer).await {
+        Ok(answer) => answer,
+        Err(_) => panic!("within {DEADLINE:?}: {what}"),
+    }
+}
+
+/// Hands a run to an engine as recovery does.
+pub fn wake(engine: &Engine, run: RunId) {
+    engine.begin(Begin::Stored(run));
+}

@@ -1,0 +1,96 @@
+//! `probe`, an effect that does what its input says and remembers that it was asked; beside it the real actions.
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+    time::Duration,
+};
+
+use larum::{
+    action::{ACTIONS, ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Returns},
+    playbook::ActionSpec,
+    store::RunId,
+};
+use serde_json::{Value, json};
+
+#[derive(schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only the schema is used")]
+struct Input {
+    /// `identified` (default), `bare` or `bare-retry`.
+    kind: Option<String>,
+    /// One for each attempt, the last one for all further: a value it returns, `{fails: {…}}` or `hang`.
+    answers: Option<Vec<Value>>,
+    /// Whatever it is given.
+    value: Option<Value>,
+}
+
+/// Every attempt that any run made.
+static ASKED: LazyLock<Mutex<HashMap<RunId, Vec<(String, u32)>>>> = LazyLock::new(Mutex::default);
+
+/// The attempts a run made: the value it was given and the attempt, in order.
+pub fn asked(run: RunId) -> Vec<(String, u32)> {
+    ASKED.lock().unwrap().get(&run).cloned().unwrap_or_default()
+}
+
+pub struct Probe;
+
+#[async_trait::async_trait]
+impl Effect for Probe {
+    fn kind(&self, input: &Value) -> EffectKind {
+        match input["kind"].as_str() {
+            Some("bare") => EffectKind::Bare { repeat_when_unknown: false },
+            Some("bare-retry") => EffectKind::Bare { repeat_when_unknown: true },
+            _ => EffectKind::Identified,
+        }
+    }
+
+    async fn perform(&self, call: Call<'_>) -> Performed {
+        let value = call.input["value"].as_str().unwrap_or_default().to_owned();
+        ASKED.lock().unwrap().entry(call.run.run).or_default().push((value, call.attempt));
+        let answers = call.input["answers"].as_array().cloned().unwrap_or_default();
+        let answer = answers.get(call.attempt as usize - 1).or(answers.last()).cloned().unwrap_or_default();
+        if answer == "hang" {
+            std::future::pending::<()>().await;
+        }
+        Performed::Outcome(outcome(&answer))
+    }
+}
+
+/// `{fails: {code, retryable, after}}` fails, anything else is returned.
+pub fn outcome(answer: &Value) -> Outcome {
+    let Some(fault) = answer.get("fails") else { return Outcome::succeeded(json!({"body": answer})) };
+    let outcome = Outcome::failed(fault["code"].as_str().unwrap_or("BadGateway"), "as asked");
+    match fault["retryable"].as_bool() {
+        Some(true) => outcome.retryable(fault["after"].as_u64().map(Duration::from_secs)),
+        _ => outcome,
+    }
+}
+
+const PROBE: ActionType = ActionType {
+    spec: ActionSpec {
+        name: "probe",
+        inputs: || schemars::schema_for!(Input),
+        template_input: None,
+        connections: &[],
+        retries: true,
+    },
+    nature: Nature::Effect(&Probe),
+    returns: Returns::Body,
+};
+
+/// The real actions and the probe.
+pub fn actions() -> &'static [ActionType] {
+    static TABLE: LazyLock<Vec<ActionType>> = LazyLock::new(|| {
+        let real = ACTIONS.iter().map(|action| ActionType {
+            spec: action.spec,
+            nature: match action.nature {
+                Nature::Pure(run) => Nature::Pure(run),
+                Nature::Effect(effect) => Nature::Effect(effect),
+            },
+            returns: action.returns,
+        });
+        real.chain([PROBE]).collect()
+    });
+    &TABLE
+}
