@@ -21,8 +21,7 @@ const ACTIONS: &str = r#"
 #[tokio::test]
 async fn every_acknowledged_report_is_exactly_one_incident_wherever_larum_dies() {
     let records = (0..5).flat_map(|nth| [(nth, Moment::Before), (nth, Moment::After)]);
-    let mut deaths: Vec<Death> =
-        records.map(|(nth, moment)| Death { operation: "record", nth, moment }).collect();
+    let mut deaths: Vec<Death> = records.map(|(nth, moment)| Death { operation: "record", nth, moment }).collect();
     for operation in ["accept", "finish"] {
         deaths.extend([Moment::Before, Moment::After].map(|moment| Death { operation, nth: 0, moment }));
     }
@@ -106,7 +105,25 @@ async fn a_run_whose_replay_differs_is_suspended_and_shows_both() {
     let house = house.killed(|store| store).await;
     let ended = house.ended(run).await;
     assert_eq!(ended.status, RunStatus::Suspended);
-    insta::assert_json_snapshot!(ended.error, @r#""#);
+    insta::assert_json_snapshot!(ended.error, @r#"
+    {
+      "code": "ReplayDiffers",
+      "message": "Attempt 1 of action 'post' was recorded with another input than this Larum computes from the same events. The run is suspended until a person resumes or cancels it.",
+      "action": "post",
+      "recorded": {
+        "value": "two",
+        "answers": [
+          "hang"
+        ]
+      },
+      "computed": {
+        "value": "one",
+        "answers": [
+          "hang"
+        ]
+      }
+    }
+    "#);
     house.living.engine.cancel(run);
     until("it is cancelled", async || (house.run(run).await.status == RunStatus::Cancelled).then_some(())).await;
 }

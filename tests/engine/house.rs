@@ -7,13 +7,13 @@ use larum::{
     action::Services,
     clock::{Clock, ManualClock},
     config::{Config, ParameterValue},
-    engine::{Begin, Engine, Library, Live},
+    engine::{Engine, Library, Live, Watch},
     metrics::Metrics,
     playbook::{self, Bundle, Playbook},
     secret::{SecretRef, Vault},
     store::{
         RunId, SqliteStore, Store, StoreError, Version,
-        intake::{Intake, Report, Uniqueness, Verdict},
+        intake::{Decision, Intake, Listening, Report, Uniqueness, Verdict},
         mailbox::FeedName,
         query::RunSummary,
         run::{RunStatus, StoredRun},
@@ -67,7 +67,6 @@ pub struct House {
 /// What a process holds.
 pub struct Living {
     pub disk: Arc<SqliteStore>,
-    pub store: Arc<dyn Store>,
     pub engine: Engine,
     pub door: Door,
     live: Live,
@@ -117,8 +116,20 @@ impl House {
 
     /// A report through the intake door.
     pub async fn report(&self, key: &str, body: Value) -> Result<RunId, StoreError> {
+        self.report_as(self.living.door.start(&self.living.live)?, key, body).await
+    }
+
+    /// A report through the intake door, watched as a form page watches it.
+    pub async fn watched(&self, key: &str, body: Value) -> Watch {
+        let listening = self.living.door.start(&self.living.live).unwrap();
+        let Decision::Start { run, .. } = &listening.decision else { panic!("{listening:?}") };
+        let watch = self.living.engine.watch(*run);
+        self.report_as(listening, key, body).await.unwrap();
+        watch
+    }
+
+    async fn report_as(&self, listening: Listening, key: &str, body: Value) -> Result<RunId, StoreError> {
         let living = &self.living;
-        let listening = living.door.start(&living.live)?;
         let kind = living.live.playbook.trigger.kind();
         let report = Report {
             event: uuid::Uuid::now_v7(),
@@ -193,8 +204,8 @@ async fn live(
     let library = Library::default();
     let live = put_in_force(&**disk, &library, source).await;
     let engine = Engine::start(services, library.clone(), probe::actions());
-    let door = Door { store: store.clone(), engine: engine.clone(), library, clock };
-    Living { disk: disk.clone(), store, engine, door, live }
+    let door = Door { store, engine: engine.clone(), library, clock };
+    Living { disk: disk.clone(), engine, door, live }
 }
 
 async fn put_in_force(store: &dyn Store, library: &Library, source: &str) -> Live {
@@ -213,7 +224,6 @@ async fn put_in_force(store: &dyn Store, library: &Library, source: &str) -> Liv
 }
 
 /// Asks until there is an answer.
-#[track_caller]
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let answer = async {
         loop {
@@ -227,9 +237,4 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
         Ok(answer) => answer,
         Err(_) => panic!("within {DEADLINE:?}: {what}"),
     }
-}
-
-/// Hands a run to an engine as recovery does.
-pub fn wake(engine: &Engine, run: RunId) {
-    engine.begin(Begin::Stored(run));
 }
