@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Path, RawQuery, Request, State},
+    extract::{Path, RawQuery, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -49,6 +49,13 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(5), Duration::fr
 /// Everything but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// A form's path in an address, if it can be read.
+type NamedPath = Result<Path<String>, PathRejection>;
+
+fn named(site: &Site, path: NamedPath) -> Option<Arc<Form>> {
+    site.forms.get(&path.ok()?.0)
+}
+
 /// A name as one segment of an address.
 #[must_use]
 pub fn segment(name: &str) -> String {
@@ -80,30 +87,32 @@ struct ThanksPage<'a> {
 }
 
 /// GET: the page to be filled in.
-pub async fn show(State(site): State<Arc<Site>>, Path(path): Path<String>, headers: HeaderMap) -> Response {
-    let page = match site.forms.get(&path) {
-        Some(form) => form_page(&site, &form, StatusCode::OK, &[], None, &[]),
+pub async fn show(State(site): State<Arc<Site>>, path: NamedPath, headers: HeaderMap) -> Response {
+    let page = match named(&site, path) {
+        Some(form) => fresh_id(&site, &form).map(|id| {
+            site.pages.answer(StatusCode::OK, "portal/form", &FormPage::new(&form.trigger, id, &[], None, &[]))
+        }),
         None => Err(no_form()),
     };
     page.unwrap_or_else(|problem| problem.answer(&site.pages, speaks(&headers)))
 }
 
 /// POST: a page's submission or a JSON one.
-pub async fn submit(State(site): State<Arc<Site>>, Path(path): Path<String>, request: Request) -> Response {
+pub async fn submit(State(site): State<Arc<Site>>, path: NamedPath, request: Request) -> Response {
     let speaks = speaks(request.headers());
-    take_in(&site, &path, request).await.unwrap_or_else(|problem| problem.answer(&site.pages, speaks))
+    take_in(&site, path, request).await.unwrap_or_else(|problem| problem.answer(&site.pages, speaks))
 }
 
 /// GET after a page's submission: thanks, with the incident's number as soon as there is one.
 pub async fn thanks(
     State(site): State<Arc<Site>>,
-    Path(path): Path<String>,
+    path: NamedPath,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let pairs = decode_pairs(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let value = |name: &str| pairs.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.as_str());
-    let form = site.forms.get(&path);
+    let form = named(&site, path);
     let reference = Uuid::parse_str(value("reference")).ok();
     let (Some(form), Some(reference)) = (form, reference) else {
         return no_form().answer(&site.pages, speaks(&headers));
@@ -116,8 +125,8 @@ pub async fn thanks(
     site.pages.answer(StatusCode::OK, "portal/form-thanks", &page)
 }
 
-async fn take_in(site: &Site, path: &str, request: Request) -> Result<Response, Box<Problem>> {
-    let form = site.forms.get(path).ok_or_else(no_form)?;
+async fn take_in(site: &Site, path: NamedPath, request: Request) -> Result<Response, Box<Problem>> {
+    let form = named(site, path).ok_or_else(no_form)?;
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     site.guard.own_site(headers)?;
@@ -130,7 +139,10 @@ async fn take_in(site: &Site, path: &str, request: Request) -> Result<Response, 
     })?;
     let speaks = content_type(headers)?;
     let body = site.bodies.read(body, headers).await?;
-    let request = FormRequest { headers: shown(headers), queries: queries(parts.uri.query())? };
+    let request = FormRequest {
+        headers: shown(headers),
+        queries: queries(parts.uri.query()).map_err(|refusal| refused(site, refusal))?,
+    };
     match speaks {
         Speaks::Json => json_submission(site, &form, headers, &request, &body.bytes).await,
         Speaks::Page => page_submission(site, &form, &request, &body.bytes).await,
@@ -146,7 +158,7 @@ async fn json_submission(
 ) -> Result<Response, Box<Problem>> {
     let uniqueness = idempotency_key(headers)?
         .map_or(Uniqueness::Always, |key| Uniqueness::Key(format!("key {} {key}", form.trigger.path)));
-    let answers = Answers::from_json(&form.trigger.fields, body).map_err(refused)?;
+    let answers = Answers::from_json(&form.trigger.fields, body).map_err(|refusal| refused(site, refusal))?;
     let taken = take(site, form, &answers, request, uniqueness).await?;
     let wait = preferred_wait(headers);
     let incident = match wait {
@@ -171,33 +183,44 @@ async fn page_submission(
     request: &FormRequest,
     body: &[u8],
 ) -> Result<Response, Box<Problem>> {
-    let (ids, entered): (Vec<_>, Vec<_>) =
-        decode_pairs(body).map_err(refused)?.into_iter().partition(|(name, _)| name == SUBMISSION_NAME);
-    let now = site.door.clock.now();
+    let pairs = decode_pairs(body).map_err(|refusal| refused(site, refusal))?;
+    let (ids, entered): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == SUBMISSION_NAME);
     let id = match ids.as_slice() {
         [(_, id)] => id.as_str(),
         _ => "",
     };
-    let key = match submission_key(&site.vault, &form.trigger.path, id, now) {
+    // What was entered is shown again with what is wrong; only the sender can send it on.
+    let again = |status, id: String, summary: &str, faults: &[FieldFault]| {
+        let page = FormPage::new(&form.trigger, id, &entered, Some(summary.to_owned()), faults);
+        site.pages.answer(status, "portal/form", &page)
+    };
+    let key = match submission_key(&site.vault, &form.trigger.path, id, site.door.clock.now()) {
         Ok(key) => key,
         Err(fault) => {
             let summary = match fault {
                 SubmissionFault::Expired => "This page was open for more than a day. Check it and send it again.",
                 SubmissionFault::Foreign => "This page was not issued by this form. Check it and send it again.",
             };
-            return form_page(site, form, StatusCode::FORBIDDEN, &entered, Some(summary.to_owned()), &[]);
+            return Ok(again(StatusCode::FORBIDDEN, fresh_id(site, form)?, summary, &[]));
         }
     };
     let answers = match Answers::from_pairs(&form.trigger.fields, entered.clone()) {
         Ok(answers) => answers,
         Err(Refusal::Fields(faults)) => {
             count(site, "refused");
-            let summary = "Some answers need another look".to_owned();
-            return form_page(site, form, StatusCode::UNPROCESSABLE_ENTITY, &entered, Some(summary), &faults);
+            let summary = "Some answers need another look";
+            return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, id.to_owned(), summary, &faults));
         }
-        Err(malformed @ Refusal::Malformed(_)) => return Err(refused(malformed)),
+        Err(malformed @ Refusal::Malformed(_)) => return Err(refused(site, malformed)),
     };
-    let taken = take(site, form, &answers, request, Uniqueness::Key(key)).await?;
+    let taken = match take(site, form, &answers, request, Uniqueness::Key(key)).await {
+        Ok(taken) => taken,
+        Err(problem) => {
+            let mut response = again(problem.status, id.to_owned(), &problem.message, &[]);
+            problem.say_when(&mut response);
+            return Ok(response);
+        }
+    };
     if taken.replayed {
         let incident = incident_of(site, taken.reference, Duration::ZERO).await;
         let number = incident.map_or_else(String::new, |number| format!(" and is incident number {number}"));
@@ -244,8 +267,7 @@ async fn take(
 fn not_stored(site: &Site, form: &Form, error: &StoreError) -> Box<Problem> {
     tracing::error!(form = %form.trigger.path, %error, "a form submission could not be stored; its sender is told to try again");
     count(site, "unavailable");
-    let message =
-        "The report could not be stored and was not taken. Nothing is lost on your side: send it again in a while.";
+    let message = "The report could not be stored, so it was not taken. Send it again in a while.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Reports cannot be taken just now", message)
         .retry_after(STORE_RETRY)
 }
@@ -276,20 +298,12 @@ async fn incident_of(site: &Site, run: RunId, wait: Duration) -> Option<u64> {
     }
 }
 
-fn form_page(
-    site: &Site,
-    form: &Form,
-    status: StatusCode,
-    entered: &[(String, String)],
-    summary: Option<String>,
-    faults: &[FieldFault],
-) -> Result<Response, Box<Problem>> {
-    let id = submission_id(&site.vault, &form.trigger.path, site.door.clock.now()).map_err(|error| {
+fn fresh_id(site: &Site, form: &Form) -> Result<String, Box<Problem>> {
+    submission_id(&site.vault, &form.trigger.path, site.door.clock.now()).map_err(|error| {
         tracing::error!(form = %form.trigger.path, %error, "a form page could not be made: the system gives no randomness");
         let message = "The page could not be made. Try again in a while.";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This does not work just now", message)
-    })?;
-    Ok(site.pages.answer(status, "portal/form", &FormPage::new(&form.trigger, id, entered, summary, faults)))
+    })
 }
 
 fn address(form: &Form) -> String {
@@ -301,7 +315,8 @@ fn no_form() -> Box<Problem> {
     Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is no such form", message)
 }
 
-fn refused(refusal: Refusal) -> Box<Problem> {
+fn refused(site: &Site, refusal: Refusal) -> Box<Problem> {
+    count(site, "refused");
     let title = "This cannot be taken";
     match refusal {
         Refusal::Malformed(message) => Problem::new(StatusCode::BAD_REQUEST, "BadRequest", title, message),
@@ -363,9 +378,9 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// The query's pairs; the values of a repeated name are joined by commas, as ASP.NET and so Logic Apps join them.
-fn queries(query: Option<&str>) -> Result<Vec<(String, String)>, Box<Problem>> {
+fn queries(query: Option<&str>) -> Result<Vec<(String, String)>, Refusal> {
     let mut joined: Vec<(String, String)> = Vec::new();
-    for (name, value) in decode_pairs(query.unwrap_or_default().as_bytes()).map_err(refused)? {
+    for (name, value) in decode_pairs(query.unwrap_or_default().as_bytes())? {
         match joined.iter_mut().find(|(known, _)| *known == name) {
             Some((_, values)) => {
                 values.push(',');

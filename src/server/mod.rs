@@ -150,7 +150,10 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready: unfinished runs are being taken up again\n")
             .into_response();
     }
-    (StatusCode::OK, "ready\n").into_response()
+    match site.door.store.check_writable().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response(),
+    }
 }
 
 async fn metrics(State(site): State<Arc<Site>>) -> Response {

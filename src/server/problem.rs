@@ -103,10 +103,15 @@ impl Problem {
                 json(self.status, &Envelope { error })
             }
         };
+        self.say_when(&mut response);
+        response
+    }
+
+    /// Tells in the answer when to try again, if that is known.
+    pub fn say_when(&self, response: &mut Response) {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response
     }
 }
 

@@ -78,6 +78,9 @@ pub trait Store: Send + Sync + 'static {
     /// Marks a playbook as removed, so that no new run starts from its last version.
     async fn withdraw_playbook(&self, playbook: &str, at: DateTime<Utc>) -> Result<(), StoreError>;
 
+    /// Commits something without meaning, to learn whether a report could be committed now; readiness asks.
+    async fn check_writable(&self) -> Result<(), StoreError>;
+
     // --- intake: one door ---
 
     /// Takes a batch of reports: events, de-duplication keys, runs, history, mail tasks and the feed's cursor in one

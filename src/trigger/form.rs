@@ -116,7 +116,7 @@ impl Form {
                 event,
                 kind: "form",
                 uniqueness,
-                summary: format!("form {}", self.trigger.path),
+                summary: format!("form {}, response {event}", self.trigger.path),
                 outputs: Arc::from(outputs),
                 raw: None,
                 playbooks,

@@ -8,7 +8,7 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::Number;
+use serde_json::{Number, error::Category};
 
 use crate::{
     diagnostic::nearest,
@@ -75,8 +75,16 @@ impl Answers {
     /// # Errors
     /// When it is not such an object, or an answer does not fit its field.
     pub fn from_json(fields: &[Field], body: &[u8]) -> Result<Self, Refusal> {
-        let Members(members) = serde_json::from_slice(body)
-            .map_err(|error| Refusal::Malformed(format!("The body is not readable JSON: {}.", shown(&error))))?;
+        let Members(members) = serde_json::from_slice(body).map_err(|error| {
+            Refusal::Malformed(match error.classify() {
+                Category::Data => {
+                    "The body must be one JSON object with at most 10,000 answers by field id.".to_owned()
+                }
+                Category::Syntax | Category::Eof | Category::Io => {
+                    format!("The body is not readable JSON: {}.", shown(&error))
+                }
+            })
+        })?;
         collect(fields, members, json_answer)
     }
 
