@@ -157,12 +157,14 @@ fn view(field: &Field, entered: &[(String, String)], faults: &[FieldFault]) -> F
 }
 
 fn hint(field: &Field) -> Option<String> {
-    match (field.kind, field.max_length) {
-        (FieldType::Choice, _) if field.multiple => Some("Tick all that apply.".to_owned()),
-        (FieldType::Url, _) => Some("It starts with https:// or http://.".to_owned()),
-        (FieldType::Text | FieldType::LongText | FieldType::Email, Some(most)) => {
-            Some(format!("At most {} characters.", grouped(most as u64)))
-        }
+    let rule = match field.kind {
+        FieldType::Choice if field.multiple => Some("Tick all that apply."),
+        FieldType::Url => Some("It starts with https:// or http://."),
         _ => None,
+    };
+    let length = field.max_length.map(|most| format!("At most {} characters.", grouped(most as u64)));
+    match (rule, length) {
+        (Some(rule), Some(length)) => Some(format!("{rule} {length}")),
+        (rule, length) => rule.map(str::to_owned).or(length),
     }
 }

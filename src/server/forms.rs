@@ -9,7 +9,7 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
@@ -21,11 +21,13 @@ use super::{
     speaks,
 };
 use crate::{
+    engine::News,
     limits::{FORM_PREFERRED_WAIT, FORM_THANKS_WAIT, IDEMPOTENCY_KEY_CHARS},
     metrics::IntakeLabels,
     store::{
         RunId, StoreError,
         intake::{Uniqueness, Verdict},
+        run::RunStatus,
     },
     trigger::form::{
         Answers, FieldFault, Form, Refusal, Request as FormRequest, SubmissionFault, decode_pairs, receipt,
@@ -44,8 +46,6 @@ const SHOWN_HEADERS: [HeaderName; 4] =
     [header::CONTENT_TYPE, header::USER_AGENT, header::ACCEPT_LANGUAGE, IDEMPOTENCY_KEY];
 /// Seconds until a report that could not be stored may be sent again.
 const STORE_RETRY: u64 = 30;
-/// The first pause between two looks for a run's incident; it doubles up to the second.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// Everything but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -82,6 +82,7 @@ struct ThanksPage<'a> {
     title: &'static str,
     form: &'a str,
     incident: Option<u64>,
+    running: bool,
     reference: Uuid,
     again: String,
 }
@@ -120,8 +121,15 @@ pub async fn thanks(
     if !receipt_holds(&site.vault, &form.trigger.path, reference, value("receipt")) {
         return Problem::not_found().answer(&site.pages, speaks(&headers));
     }
-    let incident = incident_of(&site, reference, FORM_THANKS_WAIT).await;
-    let page = ThanksPage { title: "Thank you", form: &form.trigger.title, incident, reference, again: address(&form) };
+    let progress = progress(&site, reference, FORM_THANKS_WAIT).await;
+    let page = ThanksPage {
+        title: "Thank you",
+        form: &form.trigger.title,
+        incident: progress.incident(),
+        running: progress == Progress::Running,
+        reference,
+        again: address(&form),
+    };
     site.pages.answer(StatusCode::OK, "portal/form-thanks", &page)
 }
 
@@ -162,8 +170,8 @@ async fn json_submission(
     let taken = take(site, form, &answers, request, uniqueness).await?;
     let wait = preferred_wait(headers);
     let incident = match wait {
-        Some(wait) => incident_of(site, taken.reference, wait).await,
-        None if taken.replayed => incident_of(site, taken.reference, Duration::ZERO).await,
+        Some(wait) => progress(site, taken.reference, wait).await.incident(),
+        None if taken.replayed => progress(site, taken.reference, Duration::ZERO).await.incident(),
         None => None,
     };
     let status = if taken.replayed || incident.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -222,7 +230,7 @@ async fn page_submission(
         }
     };
     if taken.replayed {
-        let incident = incident_of(site, taken.reference, Duration::ZERO).await;
+        let incident = progress(site, taken.reference, Duration::ZERO).await.incident();
         let number = incident.map_or_else(String::new, |number| format!(" and is incident number {number}"));
         let message = format!(
             "This page was sent before. The report it sent has the reference {}{number}. \
@@ -276,26 +284,50 @@ fn count(site: &Site, verdict: &'static str) {
     site.metrics.intake.get_or_create(&IntakeLabels { trigger: "form", verdict }).inc();
 }
 
-/// The number of the incident a run made, waiting for it at most `wait`.
-async fn incident_of(site: &Site, run: RunId, wait: Duration) -> Option<u64> {
-    let deadline = Instant::now() + wait;
-    let mut pause = LOOK_AGAIN.0;
-    loop {
-        match site.door.store.incident_of_run(run).await {
-            Ok(Some(number)) => return Some(number),
-            Ok(None) => {}
-            Err(error) => {
-                // The report is safe; only its number cannot be told.
-                tracing::warn!(%run, %error, "the incident of a form submission could not be looked up");
-                return None;
-            }
+/// How far a submission's run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Running,
+    Incident(u64),
+    /// It ended, or waits for a person, and made no incident.
+    Ended,
+}
+
+impl Progress {
+    fn incident(self) -> Option<u64> {
+        match self {
+            Self::Incident(number) => Some(number),
+            Self::Running | Self::Ended => None,
         }
-        if Instant::now() + pause > deadline {
-            return None;
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LOOK_AGAIN.1);
     }
+}
+
+/// What a run came to, waiting for its incident or its end at most `wait`.
+async fn progress(site: &Site, run: RunId, wait: Duration) -> Progress {
+    // The watch hears what happens from here on, the store knows what happened before.
+    let watch = site.door.engine.watch(run);
+    match so_far(site, run).await {
+        Ok(Progress::Running) if !wait.is_zero() => match timeout(wait, watch.news()).await {
+            Ok(Some(News::Incident(number))) => Progress::Incident(number),
+            Ok(Some(News::Ended(_))) => Progress::Ended,
+            Ok(None) | Err(_) => Progress::Running,
+        },
+        Ok(known) => known,
+        Err(error) => {
+            // The report is safe; only its number cannot be told.
+            tracing::warn!(%run, %error, "what a form submission came to could not be looked up");
+            Progress::Running
+        }
+    }
+}
+
+async fn so_far(site: &Site, run: RunId) -> Result<Progress, StoreError> {
+    if let Some(number) = site.door.store.incident_of_run(run).await? {
+        return Ok(Progress::Incident(number));
+    }
+    let stored = site.door.store.load_run(run).await?;
+    let running = stored.is_some_and(|stored| stored.status == RunStatus::Running);
+    Ok(if running { Progress::Running } else { Progress::Ended })
 }
 
 fn fresh_id(site: &Site, form: &Form) -> Result<String, Box<Problem>> {

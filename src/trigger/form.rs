@@ -94,7 +94,7 @@ pub fn outputs(
 }
 
 impl Form {
-    /// The batch of one report that a submission is, ready for [`Door::take`]; every playbook of the form gets a run.
+    /// The batch of one report that a submission is, ready for [`Door::take`].
     ///
     /// # Errors
     /// When the system gives no randomness.
@@ -109,7 +109,6 @@ impl Form {
         let event = EventId::now_v7();
         let outputs =
             outputs(answers, request, event, at).map_err(|error| StoreError::Failed(error.to_string().into()))?;
-        let playbooks = self.playbooks.iter().map(|live| door.start(live)).collect::<Result<Vec<_>, _>>()?;
         Ok(Intake {
             feed: FeedName { connection: CONNECTION.to_owned(), folder: self.trigger.path.clone() },
             reports: vec![Report {
@@ -119,7 +118,7 @@ impl Form {
                 summary: format!("form {}, response {event}", self.trigger.path),
                 outputs: Arc::from(outputs),
                 raw: None,
-                playbooks,
+                playbooks: vec![door.start(&self.live)?],
                 mail_tasks: Vec::new(),
                 skipped: None,
             }],

@@ -1,24 +1,26 @@
-//! A server with one form, over a store in a temporary folder, and a client that can send what no well-behaved one would.
+//! A server with forms, its engine and its store in a temporary folder, and a client that can send what no well-behaved
+//! one would.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use larum::{
-    clock::{Clock, ManualClock},
+    action::{ACTIONS, Services, http::HttpClients, vocabulary},
+    clock::ManualClock,
     config::Config,
-    diagnostic::Source,
-    engine::{Begin, Engine, Library, Live},
+    engine::{Engine, Library, Live},
+    mail::send::Mailer,
     metrics::Metrics,
-    playbook::{Field, FieldType, FormTrigger, Playbook, Trigger},
+    playbook::{Bundle, Field, Trigger, load},
     secret::Vault,
     server::{Site, serve},
-    store::{SqliteStore, Store, Version},
+    store::{SqliteStore, Store, Version, query::RunFilter},
     trigger::intake::Door,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{mpsc::UnboundedReceiver, oneshot, watch},
+    sync::{oneshot, watch},
     task::JoinHandle,
     time::{Duration, timeout},
 };
@@ -26,13 +28,35 @@ use tokio::{
 /// How long any one answer may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// A form with a field of every type, whose reports become incidents.
+pub const REPORT: &str = r#"
+name: report
+trigger:
+  form:
+    path: report
+    title: Report a concern
+    fields:
+      - {id: what, label: What happened?, type: long_text, required: true, max_length: 5000}
+      - {id: place, label: Where?, type: text, max_length: 40}
+      - {id: kind, label: Kind, type: choice, options: [Phishing, Lost device, Other]}
+      - {id: affected, label: What is affected?, type: choice, multiple: true, options: [Mail, Laptop, Phone]}
+      - {id: contact, label: Your mail address, type: email}
+      - {id: link, label: A link you saw, type: url}
+      - {id: day, label: When?, type: date}
+      - {id: count, label: How many people?, type: number}
+      - {id: urgent, label: It is still going on, type: checkbox}
+actions:
+  - id: create
+    action: create_incident
+    with: {title: "Report: {{trigger.what}}", severity: "@if(trigger.urgent, 'High', 'Medium')", tags: ["{{trigger.kind}}"]}
+"#;
+
 pub struct Served {
     pub address: SocketAddr,
     pub clock: ManualClock,
     pub store: Arc<SqliteStore>,
     pub library: Library,
-    /// Runs the door opened; nothing drives them here.
-    pub runs: UnboundedReceiver<Begin>,
+    pub engine: Engine,
     pub recovered: watch::Sender<bool>,
     pub stop: oneshot::Sender<()>,
     pub ended: JoinHandle<()>,
@@ -43,99 +67,77 @@ pub fn start() -> DateTime<Utc> {
     "2026-11-24T09:05:00Z".parse().unwrap()
 }
 
-/// A server with these forms and without a limit on posts, unless `change` sets one.
-pub async fn served(forms: &[FormTrigger], change: impl FnOnce(&mut Config)) -> Served {
+/// A server with these playbooks and without a limit on posts, unless `change` sets one.
+pub async fn served(playbooks: &[&str], change: impl FnOnce(&mut Config)) -> Served {
     let data = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(data.path()).unwrap();
-    for form in forms {
-        keep(&store, &live(form)).await;
-    }
     let clock = ManualClock::at(start());
-    let (engine, runs) = Engine::channel();
-    let library = Library::default();
-    library.set(forms.iter().map(live).collect());
     let mut config = Config::default();
+    config.data = data.path().to_owned();
     config.server.form_posts_per_minute = 0;
     change(&mut config);
+    let config = Arc::new(config);
+    let vault = Vault::ephemeral("key");
+    let metrics = Metrics::default();
+    let library = Library::default();
+    let services = Services {
+        config: config.clone(),
+        store: store.clone(),
+        vault: vault.clone(),
+        clock: Arc::new(clock.clone()),
+        metrics: metrics.clone(),
+        http: HttpClients::default(),
+        mailer: Mailer::default(),
+    };
+    let engine = Engine::start(Arc::new(services), library.clone(), ACTIONS);
+    put_in_force(&store, &library, playbooks).await;
     let (recovered, is_recovered) = watch::channel(true);
-    let door = Door { store: store.clone(), engine, library: library.clone(), clock: Arc::new(clock.clone()) };
-    let site = Site::new(&config, Arc::new(door), Vault::ephemeral("key"), Metrics::default(), is_recovered).unwrap();
+    let door =
+        Door { store: store.clone(), engine: engine.clone(), library: library.clone(), clock: Arc::new(clock.clone()) };
+    let site = Site::new(&config, Arc::new(door), vault, metrics, is_recovered).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let ended = tokio::spawn(serve(listener, site, async {
         let _ = stopped.await;
     }));
-    Served { address, clock, store, library, runs, recovered, stop, ended, _data: data }
+    Served { address, clock, store, library, engine, recovered, stop, ended, _data: data }
 }
 
-/// The playbook of a form, in force.
-pub fn live(form: &FormTrigger) -> Live {
-    live_as(&format!("file-{}", form.path), form)
-}
-
-/// The same under another name.
-pub fn live_as(name: &str, form: &FormTrigger) -> Live {
-    let playbook = Playbook {
-        name: name.to_owned(),
-        description: None,
-        source: Source::new("form.yaml", ""),
-        parameters: Vec::new(),
-        variables: Vec::new(),
-        fallback: true,
-        trigger: Trigger::Form(form.clone()),
-        actions: Vec::new(),
-    };
-    Live { version: format!("version of {name}"), playbook: Arc::new(playbook) }
-}
-
-/// Keeps a playbook's version, without which no run starts from it.
-pub async fn keep(store: &SqliteStore, live: &Live) {
-    let version = Version {
-        id: live.version.clone(),
-        playbook: live.playbook.name.clone(),
-        path: "playbooks/form.yaml".to_owned(),
-        bundle: "{}".to_owned(),
-    };
-    store.keep_version(version, start()).await.unwrap();
-}
-
-pub fn field(id: &str, label: &str, kind: FieldType) -> Field {
-    Field {
-        id: id.to_owned(),
-        label: label.to_owned(),
-        kind,
-        required: false,
-        max_length: None,
-        options: Vec::new(),
-        multiple: false,
+/// Keeps these playbooks and puts them, and no others, in force.
+pub async fn put_in_force(store: &SqliteStore, library: &Library, playbooks: &[&str]) {
+    let mut live = Vec::new();
+    for source in playbooks {
+        let bundle = Bundle {
+            path: "form.yaml".to_owned(),
+            source: (*source).to_owned(),
+            templates: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+        };
+        let playbook = load(&bundle, &vocabulary()).unwrap_or_else(|faults| panic!("{faults:#?}"));
+        let version = Version {
+            id: bundle.version(),
+            playbook: playbook.name.clone(),
+            path: bundle.path.clone(),
+            bundle: serde_json::to_string(&bundle).unwrap(),
+        };
+        store.keep_version(version, start()).await.unwrap();
+        live.push(Live { version: bundle.version(), playbook: Arc::new(playbook) });
     }
+    library.set(live);
 }
 
-/// A form with a field of every type.
-pub fn report() -> FormTrigger {
-    let options = |options: &[&str]| options.iter().map(|option| (*option).to_owned()).collect();
-    FormTrigger {
-        path: "report".to_owned(),
-        title: "Report a concern".to_owned(),
-        fields: vec![
-            Field { required: true, max_length: Some(5000), ..field("what", "What happened?", FieldType::LongText) },
-            Field { max_length: Some(40), ..field("place", "Where?", FieldType::Text) },
-            Field {
-                options: options(&["Phishing", "Lost device", "Other"]),
-                ..field("kind", "Kind", FieldType::Choice)
-            },
-            Field {
-                options: options(&["Mail", "Laptop", "Phone"]),
-                multiple: true,
-                ..field("affected", "What is affected?", FieldType::Choice)
-            },
-            field("contact", "Your mail address", FieldType::Email),
-            field("link", "A link you saw", FieldType::Url),
-            field("day", "When?", FieldType::Date),
-            field("count", "How many people?", FieldType::Number),
-            field("urgent", "It is still going on", FieldType::Checkbox),
-        ],
+/// The fields of a playbook's form.
+pub fn fields(source: &str) -> Vec<Field> {
+    let bundle = Bundle {
+        path: "form.yaml".to_owned(),
+        source: source.to_owned(),
+        templates: BTreeMap::new(),
+        parameters: BTreeMap::new(),
+    };
+    match load(&bundle, &vocabulary()).unwrap().trigger {
+        Trigger::Form(form) => form.fields,
+        other => panic!("not a form: {other:?}"),
     }
 }
 
@@ -247,17 +249,12 @@ impl Served {
 
     /// The outputs of the trigger for the newest report, as the playbook sees them.
     pub async fn newest_outputs(&self) -> serde_json::Value {
-        let runs = self.store.runs(larum::store::query::RunFilter { limit: 1, ..Default::default() }).await.unwrap();
+        let runs = self.store.runs(RunFilter { limit: 1, ..Default::default() }).await.unwrap();
         self.store.event(runs[0].event).await.unwrap().expect("a run has an event").outputs
     }
 
     pub async fn runs(&self) -> usize {
-        let filter = larum::store::query::RunFilter { limit: 1000, ..Default::default() };
-        self.store.runs(filter).await.unwrap().len()
-    }
-
-    pub fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        self.store.runs(RunFilter { limit: 1000, ..Default::default() }).await.unwrap().len()
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Number, error::Category};
 
 use crate::{
     diagnostic::nearest,
-    limits::{FORM_ANSWERS, FORM_NUMBER},
+    limits::{FORM_ANSWER_CHARS, FORM_ANSWERS, FORM_NUMBER},
     playbook::{Field, FieldType},
 };
 
@@ -406,15 +406,12 @@ fn text(field: &Field, given: String) -> Result<Answer, String> {
     if value.chars().any(|c| c.is_control() && c != '\t' && !(lines && c == '\n')) {
         return Err("This holds a control character, which no keyboard types.".to_owned());
     }
-    if let Some(most) = field.max_length {
-        let length = value.chars().count();
-        if length > most {
-            return Err(format!(
-                "This has {} characters; at most {} are allowed.",
-                grouped(length as u64),
-                grouped(most as u64)
-            ));
-        }
+    let most = field.max_length.unwrap_or(FORM_ANSWER_CHARS);
+    // A text of so many bytes need not be counted.
+    let length = if value.len() <= most { 0 } else { value.chars().count() };
+    if length > most {
+        let (length, most) = (grouped(length as u64), grouped(most as u64));
+        return Err(format!("This has {length} characters; at most {most} are allowed."));
     }
     match field.kind {
         FieldType::Email if value.parse::<lettre::Address>().is_err() => {

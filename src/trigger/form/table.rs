@@ -1,7 +1,7 @@
 //! Which form answers at which address, looked up on every request and worked out once per change of the playbooks.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -10,11 +10,11 @@ use crate::{
     playbook::{FormTrigger, Trigger},
 };
 
-/// A form in force, with every playbook that listens to it.
+/// A form in force, with the playbook it starts.
 #[derive(Debug)]
 pub struct Form {
     pub trigger: FormTrigger,
-    pub playbooks: Vec<Live>,
+    pub live: Live,
 }
 
 /// The forms of the playbooks in force.
@@ -74,23 +74,21 @@ impl FormTable {
 }
 
 fn resolve(playbooks: &[Live]) -> Forms {
-    let mut forms: HashMap<String, Form> = HashMap::new();
+    let mut forms = Forms::new();
     for live in playbooks {
         let Trigger::Form(trigger) = &live.playbook.trigger else { continue };
-        let form = forms
-            .entry(trigger.path.to_lowercase())
-            .or_insert_with(|| Form { trigger: trigger.clone(), playbooks: Vec::new() });
-        // One page cannot ask two lists of questions: the playbook that comes first by name keeps the address.
-        if form.trigger == *trigger {
-            form.playbooks.push(live.clone());
-        } else {
-            tracing::warn!(
+        match forms.entry(trigger.path.to_lowercase()) {
+            Entry::Vacant(place) => {
+                place.insert(Arc::new(Form { trigger: trigger.clone(), live: live.clone() }));
+            }
+            // The loader refuses this, but a last good version from before a restart may stand beside a newer file.
+            Entry::Occupied(first) => tracing::warn!(
                 form = %trigger.path,
                 playbook = %live.playbook.name,
-                served = form.playbooks.first().map(|first| first.playbook.name.as_str()),
-                "two playbooks ask different questions at one form path; the second is not served"
-            );
+                served = %first.get().live.playbook.name,
+                "two playbooks ask for one form path; the second is not served"
+            ),
         }
     }
-    forms.into_iter().map(|(path, form)| (path, Arc::new(form))).collect()
+    forms
 }
