@@ -71,6 +71,10 @@ impl Store for Dying {
         self.inner.withdraw_playbook(playbook, at).await
     }
 
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        self.inner.check_writable().await
+    }
+
     async fn accept(&self, intake: Intake) -> Result<Vec<Verdict>, StoreError> {
         self.dies("before accept").await;
         let done = self.inner.accept(intake).await;
