@@ -100,6 +100,7 @@ through! {
     version(id: &str) -> Option<Version>;
     current_versions() -> Vec<Version>;
     withdraw_playbook(playbook: &str, at: DateTime<Utc>) -> ();
+    check_writable() -> ();
     accept(intake: Intake) -> Vec<Verdict>;
     feed(feed: &FeedName) -> Option<Feed>;
     note_feed(feed: &FeedName, news: FeedNews) -> ();
