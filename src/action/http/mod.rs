@@ -47,6 +47,7 @@ const NAME: &str = "http";
 pub struct Inputs {
     /// `GET`, `HEAD`, `OPTIONS`, `PUT`, `DELETE`, `POST` or `PATCH`. Default `GET`.
     #[serde(default)]
+    #[schemars(with = "Option<Method>")]
     pub method: Option<String>,
     /// The address, beginning with `https://` or `http://`. Credentials do not go here but into a connection.
     pub url: String,
@@ -75,6 +76,20 @@ pub struct Inputs {
     /// before the answer: `fail` with code `OutcomeUnknown`, or `retry`, which may do it twice. Default `fail`.
     #[serde(default)]
     pub on_unknown: OnUnknown,
+}
+
+/// The methods, for the schema; the input itself is read ignoring case.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "the schema is made from it")]
+enum Method {
+    Get,
+    Head,
+    Options,
+    Put,
+    Delete,
+    Post,
+    Patch,
 }
 
 /// What to do when nobody knows whether a request was received.

@@ -116,7 +116,7 @@ fn address(text: &str, queries: Option<&Map<String, Value>>) -> Result<Url, Faul
     url.set_fragment(None);
     if let Some(queries) = queries {
         url.set_query(None);
-        for (name, value) in queries {
+        for (name, value) in queries.iter().filter(|(_, value)| !value.is_null()) {
             url.query_pairs_mut().append_pair(name, &scalar("queries", name, value)?);
         }
     }
@@ -129,7 +129,7 @@ pub(super) fn is_web(url: &Url) -> bool {
 
 fn headers(given: &Map<String, Value>) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::with_capacity(given.len() + 2);
-    for (name, value) in given {
+    for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
         let parsed = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| {
             Fault::BadRequest(format!("the input `headers` of `http` has {name:?}, which is no header's name"))
         })?;
@@ -164,8 +164,7 @@ fn text_value(text: &str) -> Result<HeaderValue, Fault> {
 fn scalar(input: &str, name: &str, value: &Value) -> Result<String, Fault> {
     match value {
         Value::String(text) => Ok(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        Value::Null => Ok(String::new()),
+        Value::Bool(_) | Value::Number(_) | Value::Null => Ok(value.to_string()),
         Value::Array(_) | Value::Object(_) => Err(Fault::BadRequest(format!(
             "`{name}` in the input `{input}` of `http` is a list or an object; it must be a text, a number or true or false"
         ))),

@@ -212,7 +212,7 @@ async fn what_is_asked_for_is_what_is_sent() {
     for input in [
         json!({"url": url}),
         json!({"url": url, "method": "delete"}),
-        json!({"url": url, "queries": {"a b": "ü&=", "n": 5, "t": true}}),
+        json!({"url": url, "queries": {"a b": "ü&=", "n": 5, "t": true, "absent": null}, "headers": {"X-Absent": null}}),
         json!({"url": url, "queries": {}}),
         json!({"url": url, "method": "POST", "body": "Grüße"}),
         json!({"url": url, "method": "POST", "body": {"b": 1, "a": null}}),

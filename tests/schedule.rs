@@ -1,0 +1,264 @@
+//! Schedules against a real store and a clock that the test moves.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use larum::{
+    action::{self, Services, http::HttpClients},
+    clock::ManualClock,
+    config::Config,
+    engine::{Engine, Library, Live},
+    mail::send::Mailer,
+    metrics::Metrics,
+    playbook::{Bundle, load},
+    secret::Vault,
+    store::{
+        SqliteStore, Store, Version,
+        mailbox::{Cursor, Feed, FeedName},
+        query::{HistoryOutcome, RunFilter},
+    },
+    trigger::{intake::Door, schedule},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+fn at(time: &str) -> DateTime<Utc> {
+    format!("2026-11-24T{time}Z").parse().unwrap()
+}
+
+/// A data folder and the hour; Larum can be started and stopped on it.
+struct World {
+    data: TempDir,
+    clock: ManualClock,
+}
+
+struct Running {
+    door: Arc<Door>,
+    store: Arc<SqliteStore>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    fn at(time: &str) -> Self {
+        Self { data: TempDir::new().unwrap(), clock: ManualClock::at(at(time)) }
+    }
+
+    async fn start(&self, cron: &str, missed: &str) -> Running {
+        let store = SqliteStore::open(self.data.path()).unwrap();
+        let library = Library::default();
+        let services = Arc::new(Services {
+            config: Arc::new(Config { data: self.data.path().into(), ..Config::default() }),
+            store: store.clone(),
+            vault: Vault::ephemeral("schedule"),
+            clock: Arc::new(self.clock.clone()),
+            metrics: Metrics::default(),
+            http: HttpClients::default(),
+            mailer: Mailer::default(),
+        });
+        let engine = Engine::start(services, library.clone(), action::ACTIONS);
+        let door = Arc::new(Door { store: store.clone(), engine, library, clock: Arc::new(self.clock.clone()) });
+        let shutdown = CancellationToken::new();
+        put_in_force(&door, cron, missed).await;
+        let task = tokio::spawn(schedule::serve(door.clone(), shutdown.clone()));
+        Running { door, store, shutdown, task }
+    }
+}
+
+/// The one playbook of these tests, with this schedule.
+async fn put_in_force(door: &Door, cron: &str, missed: &str) {
+    let source = format!(
+        "name: report\ntrigger:\n  schedule: {{cron: \"{cron}\", time_zone: Europe/Berlin, missed: {missed}}}\n\
+         actions:\n  - id: note\n    action: compose\n    with: {{inputs: \"@trigger.scheduledTime\"}}\n"
+    );
+    let bundle =
+        Bundle { path: "report.yaml".into(), source, templates: Default::default(), parameters: Default::default() };
+    let playbook = load(&bundle, &action::vocabulary()).unwrap();
+    let version = Version {
+        id: bundle.version(),
+        playbook: playbook.name.clone(),
+        path: bundle.path.clone(),
+        bundle: serde_json::to_string(&bundle).unwrap(),
+    };
+    door.store.keep_version(version.clone(), door.clock.now()).await.unwrap();
+    door.library.set(vec![Live { version: version.id, playbook: Arc::new(playbook) }]);
+}
+
+fn feed() -> FeedName {
+    FeedName { connection: "schedule".into(), folder: "report".into() }
+}
+
+impl Running {
+    /// What started runs, oldest first, once there are `count`.
+    async fn ticks(&self, count: usize) -> Vec<String> {
+        let filter = || RunFilter { limit: 100, ..RunFilter::default() };
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        let mut runs = self.store.runs(filter()).await.unwrap();
+        while runs.len() < count && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            runs = self.store.runs(filter()).await.unwrap();
+        }
+        let mut ticks = Vec::new();
+        for run in runs.iter().rev() {
+            let body = self.store.event(run.event).await.unwrap().unwrap().outputs["body"].clone();
+            let time = |name: &str| body[name].as_str().map_or("never", |time| &time[11..16]).to_owned();
+            ticks.push(format!(
+                "{}, before {}, missed {}",
+                time("scheduledTime"),
+                time("previousTime"),
+                body["missed"]
+            ));
+        }
+        ticks
+    }
+
+    /// What the store knows of the schedule, once `fits` says it is what the test waits for.
+    async fn feed(&self, fits: impl Fn(&Feed) -> bool) -> Feed {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.store.feed(&feed()).await.unwrap() {
+                Some(feed) if fits(&feed) => return feed,
+                other => assert!(tokio::time::Instant::now() < deadline, "after 10 s still {other:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until the schedule `cron` counts from `time` on.
+    async fn counts_from(&self, cron: &str, time: &str) {
+        let expected = Some((at(time), format!("{cron} Europe/Berlin")));
+        let cursor = |feed: &Feed| match &feed.cursor {
+            Some(Cursor::Tick { at, of, .. }) => Some((*at, of.clone())),
+            _ => None,
+        };
+        self.feed(|feed| cursor(feed) == expected).await;
+    }
+
+    /// Why ticks were left out, oldest first.
+    async fn skipped(&self) -> Vec<String> {
+        let history = self.store.history(Some(&feed()), 100).await.unwrap();
+        let because = history.into_iter().rev().filter_map(|entry| match entry.outcome {
+            HistoryOutcome::Skipped { because } => Some(because),
+            _ => None,
+        });
+        because.collect()
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap();
+        self.door.engine.drain().await;
+        self.store.close();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_starts_when_it_is_first_seen_and_every_tick_starts_one_run() {
+    let world = World::at("08:30:00");
+    let larum = world.start("0 * * * *", "run_all").await;
+    larum.counts_from("0 * * * *", "08:30:00").await;
+    for (hour, count) in [("09:00:00", 1), ("10:00:00", 2), ("11:00:00.7", 3)] {
+        world.clock.set(at(hour));
+        larum.ticks(count).await;
+    }
+    assert_eq!(
+        larum.ticks(3).await,
+        ["09:00, before never, missed 0", "10:00, before 09:00, missed 0", "11:00, before 10:00, missed 0"]
+    );
+    let run = larum.store.runs(RunFilter { limit: 1, ..RunFilter::default() }).await.unwrap().remove(0);
+    let body: Value = larum.store.event(run.event).await.unwrap().unwrap().outputs["body"].clone();
+    assert_eq!(body["scheduledTime"], "2026-11-24T11:00:00Z");
+    larum.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ticks_missed_while_down_are_left_out_run_once_or_run_all() {
+    let table: [(&str, &[&str], &[&str]); 3] = [
+        (
+            "skip",
+            &["13:00, before 09:00, missed 0"],
+            &["3 ticks passed while Larum was not running, and `missed: skip` leaves them out"],
+        ),
+        ("run_once", &["12:00, before 09:00, missed 3", "13:00, before 12:00, missed 0"], &[]),
+        (
+            "run_all",
+            &[
+                "10:00, before 09:00, missed 1",
+                "11:00, before 10:00, missed 1",
+                "12:00, before 11:00, missed 1",
+                "13:00, before 12:00, missed 0",
+            ],
+            &[],
+        ),
+    ];
+    for (missed, expected, skipped) in table {
+        let world = World::at("08:30:00");
+        let larum = world.start("0 * * * *", missed).await;
+        larum.counts_from("0 * * * *", "08:30:00").await;
+        world.clock.set(at("09:00:00"));
+        larum.ticks(1).await;
+        larum.stop().await;
+
+        world.clock.set(at("12:30:00"));
+        let larum = world.start("0 * * * *", missed).await;
+        larum.counts_from("0 * * * *", "12:00:00").await;
+        world.clock.set(at("13:00:00"));
+        let ticks = larum.ticks(expected.len() + 1).await;
+        assert_eq!(&ticks[1..], expected, "missed: {missed}");
+        assert_eq!(larum.skipped().await, skipped, "missed: {missed}");
+        larum.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edited_schedule_counts_from_the_edit_on() {
+    let world = World::at("08:30:00");
+    let larum = world.start("0 * * * *", "run_all").await;
+    larum.counts_from("0 * * * *", "08:30:00").await;
+    world.clock.set(at("09:00:00"));
+    larum.ticks(1).await;
+    world.clock.set(at("09:15:00"));
+    put_in_force(&larum.door, "*/10 * * * *", "run_all").await;
+    larum.counts_from("*/10 * * * *", "09:15:00").await;
+    world.clock.set(at("09:20:00"));
+    assert_eq!(larum.ticks(2).await, ["09:00, before never, missed 0", "09:20, before 09:00, missed 0"]);
+    larum.stop().await;
+
+    world.clock.set(at("12:15:00"));
+    let larum = world.start("*/20 * * * *", "run_all").await;
+    larum.counts_from("*/20 * * * *", "12:15:00").await;
+    world.clock.set(at("12:20:00"));
+    assert_eq!(
+        larum.ticks(3).await,
+        ["09:00, before never, missed 0", "09:20, before 09:00, missed 0", "12:20, before 09:20, missed 0"]
+    );
+    larum.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_set_back_repeats_no_tick_and_silences_nothing() {
+    let world = World::at("08:30:00");
+    let larum = world.start("0 * * * *", "run_once").await;
+    larum.counts_from("0 * * * *", "08:30:00").await;
+    for (hour, count) in [("09:00:00", 1), ("10:00:00", 2)] {
+        world.clock.set(at(hour));
+        larum.ticks(count).await;
+    }
+    larum.stop().await;
+
+    world.clock.set(at("08:50:00"));
+    let larum = world.start("0 * * * *", "run_once").await;
+    larum.counts_from("0 * * * *", "08:50:00").await;
+    for (hour, duplicates) in [("09:00:00", 1), ("10:00:00", 2)] {
+        world.clock.set(at(hour));
+        larum.feed(|feed| feed.duplicates == duplicates).await;
+    }
+    world.clock.set(at("11:00:00"));
+    assert_eq!(
+        larum.ticks(3).await,
+        ["09:00, before never, missed 0", "10:00, before 09:00, missed 0", "11:00, before 10:00, missed 0"]
+    );
+    larum.stop().await;
+}
