@@ -164,18 +164,17 @@ struct Piece {
 impl Content {
     /// Decodes each part once, keeping only what is shown.
     fn of(fields: &[Field<'_>], leaves: &[Leaf<'_>], remarks: &mut Vec<String>) -> Self {
+        // No word holds a space or a line end, so that two different mails never give the same bytes.
         let mut hash = Sha256::new();
-        let mut frame = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        };
         for name in ["from", "to", "date", "subject"] {
             for field in fields.iter().filter(|field| field.is(name)) {
-                frame(name.as_bytes());
+                hash.update(name);
                 // Servers fold long lines anew; that is no other content.
-                let words: Vec<&[u8]> =
-                    field.value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-                frame(&words.join(&b' '));
+                for word in field.value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+                    hash.update(b" ");
+                    hash.update(word);
+                }
+                hash.update(b"\n");
             }
         }
         let mut pieces: Vec<Piece> = Vec::new();
@@ -192,9 +191,8 @@ impl Content {
                 size += piece.len();
                 kept.extend_from_slice(&piece[..piece.len().min(keep - kept.len())]);
             });
-            let digest = digest.finalize();
-            frame(leaf.media_type.as_bytes());
-            frame(&digest);
+            let digest = hex::encode(digest.finalize());
+            hash.update(format!("{} {digest}\n", leaf.media_type));
             if !clean {
                 remarks.push(format!("part {} is not encoded as it says; it was read as far as it goes", leaf.id));
             }
@@ -216,7 +214,7 @@ impl Content {
                     "name": name,
                     "contentType": content_type,
                     "size": size,
-                    "sha256": hex::encode(digest),
+                    "sha256": digest,
                     "isInline": inline,
                     "contentId": leaf.content_id,
                     "contentBytes": null,

@@ -46,14 +46,21 @@ pub fn file_name(name: &str, limit: usize) -> String {
 /// direction stay, because right-to-left languages need them in running text.
 #[must_use]
 pub fn body(text: String) -> String {
-    if !text.bytes().any(|byte| byte < b' ' && byte != b'\n' && byte != b'\t' || byte == 0x7f) {
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(is_control) {
         return text;
     }
-    text.replace("\r\n", "\n")
-        .chars()
-        .map(|c| if c == '\r' { '\n' } else { c })
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-        .collect()
+    let mut body = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, control) in text.match_indices(is_control) {
+        body.push_str(&text[from..at]);
+        from = at + control.len();
+        if control == "\r" && !text[from..].starts_with('\n') {
+            body.push('\n');
+        }
+    }
+    body.push_str(&text[from..]);
+    body
 }
 
 /// The first `limit` bytes of a text, to a whole character.
@@ -66,7 +73,7 @@ pub fn first_bytes(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-/// Unicode's bidirectional controls (UAX #9), the zero-width no-break space, and the deprecated tag characters that hide text.
+/// Unicode's bidirectional controls (UAX #9), the zero-width no-break space, and the tag characters that hide text.
 fn turns_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
         || matches!(c, '\u{e0000}'..='\u{e007f}')
@@ -102,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_body_keeps_its_lines_and_loses_its_controls() {
-        assert_eq!(body("a\r\nb\rc\n\td\0\u{1b}".into()), "a\nb\nc\n\td");
+        assert_eq!(body("a\r\nb\rc\n\td\0\u{1b}\u{85}".into()), "a\nb\nc\n\td");
         assert_eq!(body("שלום \u{200f}".into()), "שלום \u{200f}");
     }
 }
