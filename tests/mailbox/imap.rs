@@ -39,7 +39,7 @@ async fn a_mail_sent_by_smtp_is_accepted_by_idle_within_five_seconds() {
     // Every mail server that is asked at most once a minute: only IDLE can be this quick.
     let trigger = larum::playbook::MailboxTrigger { every: Duration::from_secs(60), ..on(Some("soc")) };
     let timing = larum::trigger::mailbox::Timing { idle: Duration::from_secs(60), ..crate::kit::QUICK };
-    let larum = Larum::start_with(data.path(), &connections, vec![trigger], timing).await;
+    let larum = Larum::start_with(data.path(), &connections, vec![trigger], timing, crate::kit::CREATE).await;
     larum.await_met("soc").await;
     for number in 0..2 {
         send(&smtp, &format!("{number}@larum.test"), "incident: north door").await;
@@ -68,7 +68,7 @@ async fn our_own_mail_in_the_mailbox_starts_nothing() {
     assert!(
         larum.history().await.iter().any(|entry| entry.outcome == HistoryOutcome::Skipped { because: because.clone() })
     );
-    assert_eq!(larum.runs().await, 1);
+    larum.await_incidents(1).await;
     larum.stop().await;
 }
 
@@ -98,7 +98,8 @@ async fn a_thousand_waiting_mails_become_a_thousand_reports_with_the_server_rest
             _ => None,
         })
         .collect();
-    assert_eq!((events.len(), larum.runs().await), (1001, 1001));
+    assert_eq!(events.len(), 1001);
+    larum.await_incidents(1001).await;
     // Nobody's flags were touched.
     assert!(
         dovecot.files("soc", "INBOX").iter().all(|file| !file.split(":2,").nth(1).unwrap_or_default().contains('S'))
@@ -154,7 +155,7 @@ async fn a_changed_uidvalidity_doubles_nothing_and_misses_nothing() {
     };
     assert_ne!(before, after);
     assert_eq!(uid, 151);
-    assert_eq!(larum.runs().await, 151);
+    larum.await_incidents(151).await;
     larum.stop().await;
 }
 
@@ -188,7 +189,7 @@ async fn the_start_still_holds_after_a_changed_uidvalidity() {
     .await;
     std::fs::rename(&file, dovecot.maildir("soc", "INBOX").join("new").join(file.file_name().unwrap())).unwrap();
     larum.await_accepted("soc", 3).await;
-    assert_eq!(larum.runs().await, 3);
+    larum.await_incidents(3).await;
     larum.stop().await;
 }
 
@@ -216,7 +217,7 @@ async fn flags_and_moves_are_done_in_the_end_even_when_killed_in_between() {
         larum.store.mail_tasks(&crate::kit::name("soc", "INBOX"), 10).await.unwrap().is_empty()
     })
     .await;
-    assert_eq!(larum.runs().await, 400);
+    larum.await_incidents(400).await;
     larum.stop().await;
 }
 
@@ -231,7 +232,7 @@ async fn two_hundred_mails_of_two_megabytes_pass() {
     let connections = [("soc", imap(data.path(), dovecot.port, Start::All))];
     let larum = Larum::start(data.path(), &connections, vec![on(Some("soc"))]).await;
     within(Duration::from_secs(120), "all are accepted", async || larum.accepted("soc").await == 200).await;
-    assert_eq!(larum.runs().await, 200);
+    larum.await_incidents(200).await;
     larum.stop().await;
 }
 

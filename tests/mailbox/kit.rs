@@ -3,25 +3,23 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
 use larum::{
+    action::{ACTIONS, Services, http::HttpClients, vocabulary},
     clock::SystemClock,
-    config::{self, Connection, Start, Tls},
-    diagnostic::Source,
+    config::{self, Config, Connection, Start, Tls},
     engine::{Engine, Library, Live},
+    mail::send::Mailer,
     metrics::Metrics,
-    playbook::{After, Filter, MailboxTrigger, Playbook, Trigger},
+    playbook::{self, After, Bundle, Filter, MailboxTrigger, Trigger},
     secret::{SecretRef, Vault},
     store::{
         SqliteStore, Store, Version,
         mailbox::{Feed, FeedName},
-        query::{HistoryEntry, RunFilter},
+        query::{HistoryEntry, IncidentFilter, RunFilter},
     },
     trigger::{
         intake::Door,
@@ -43,13 +41,20 @@ pub const QUICK: Timing = Timing {
     backoff_most: Duration::from_secs(1),
 };
 
-/// The parts of Larum that a mailbox needs, in a runtime of their own, so that they can be killed between any two steps.
+/// Every mail becomes an incident.
+pub const CREATE: &str = r#"
+  - id: create
+    action: create_incident
+    with: {title: "{{trigger.subject}}", description: "{{trigger.text}}"}
+"#;
+
+/// The parts of Larum that turn mails into incidents, in a runtime of their own, so that they can be killed between any two steps.
 pub struct Larum {
     pub store: Arc<SqliteStore>,
     pub library: Library,
     pub metrics: Metrics,
     pub vault: Vault,
-    began: Arc<AtomicUsize>,
+    actions: String,
     stop: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
     mailboxes: tokio::task::JoinHandle<()>,
@@ -58,7 +63,7 @@ pub struct Larum {
 impl Larum {
     /// Starts on a data folder, with one playbook for each trigger, named `p0`, `p1`, ….
     pub async fn start(data: &Path, connections: &[(&str, Connection)], triggers: Vec<MailboxTrigger>) -> Self {
-        Self::start_with(data, connections, triggers, QUICK).await
+        Self::start_with(data, connections, triggers, QUICK, CREATE).await
     }
 
     pub async fn start_with(
@@ -66,35 +71,56 @@ impl Larum {
         connections: &[(&str, Connection)],
         triggers: Vec<MailboxTrigger>,
         timing: Timing,
+        actions: &str,
     ) -> Self {
         let store = SqliteStore::open(data).unwrap();
-        let (engine, mut arriving) = Engine::channel();
-        let door =
-            Arc::new(Door { store: store.clone(), engine, library: Library::default(), clock: Arc::new(SystemClock) });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let began = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&began);
-        runtime.spawn(async move {
-            while arriving.recv().await.is_some() {
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-        });
-        let (library, metrics) = (door.library.clone(), Metrics::default());
+        let connections: BTreeMap<String, Connection> =
+            connections.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect();
+        let (library, metrics) = (Library::default(), Metrics::default());
         let (stop, vault) = (CancellationToken::new(), Vault::ephemeral("test"));
+        let config = Config { data: data.to_owned(), connections: connections.clone(), ..Config::default() };
+        let services = Arc::new(Services {
+            config: Arc::new(config),
+            store: store.clone(),
+            vault: vault.clone(),
+            clock: Arc::new(SystemClock),
+            metrics: metrics.clone(),
+            http: HttpClients::default(),
+            mailer: Mailer::default(),
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let engine = {
+            let _inside = runtime.enter();
+            Engine::start(services, library.clone(), ACTIONS)
+        };
+        let door = Door {
+            store: store.clone(),
+            engine: engine.clone(),
+            library: library.clone(),
+            clock: Arc::new(SystemClock),
+        };
         let mailboxes = Mailboxes {
-            door,
-            connections: connections
-                .iter()
-                .map(|(name, it)| ((*name).to_owned(), it.clone()))
-                .collect::<BTreeMap<_, _>>(),
+            door: Arc::new(door),
+            connections,
             data: data.to_owned(),
             vault: vault.clone(),
             metrics: metrics.clone(),
             timing,
             retries_left: AtomicBool::new(true),
         };
-        let mailboxes = runtime.spawn(mailboxes.run(stop.clone()));
-        let larum = Self { store, library, metrics, vault, began, stop, runtime: Some(runtime), mailboxes };
+        let (stopping, waiting) = (stop.clone(), library.clone());
+        let mailboxes = runtime.spawn(async move {
+            // As the wiring does: playbooks first, then what an earlier process left, then new mail.
+            let mut playbooks = waiting.watch();
+            while playbooks.borrow_and_update().is_empty() {
+                playbooks.changed().await.unwrap();
+            }
+            engine.recover().await.unwrap();
+            mailboxes.run(stopping).await;
+            engine.drain().await;
+        });
+        let actions = actions.to_owned();
+        let larum = Self { store, library, metrics, vault, actions, stop, runtime: Some(runtime), mailboxes };
         larum.listen(triggers).await;
         larum
     }
@@ -104,10 +130,22 @@ impl Larum {
         let mut live = Vec::new();
         for (at, trigger) in triggers.into_iter().enumerate() {
             let name = format!("p{at}");
-            let version =
-                Version { id: format!("{name}-1"), playbook: name.clone(), path: String::new(), bundle: String::new() };
-            self.store.keep_version(version.clone(), chrono::Utc::now()).await.unwrap();
-            live.push(Live { version: version.id, playbook: Arc::new(playbook(&name, trigger)) });
+            let bundle = Bundle {
+                path: format!("{name}.yaml"),
+                source: format!("name: {name}\ntrigger: {{mailbox: {{}}}}\nactions:{}", self.actions),
+                templates: BTreeMap::new(),
+                parameters: BTreeMap::new(),
+            };
+            let mut playbook = playbook::load(&bundle, &vocabulary()).unwrap();
+            playbook.trigger = Trigger::Mailbox(trigger);
+            let version = Version {
+                id: bundle.version(),
+                playbook: name,
+                path: bundle.path.clone(),
+                bundle: serde_json::to_string(&bundle).unwrap(),
+            };
+            live.push(Live { version: version.id.clone(), playbook: Arc::new(playbook) });
+            self.store.keep_version(version, chrono::Utc::now()).await.unwrap();
         }
         self.library.set(live);
     }
@@ -167,9 +205,19 @@ impl Larum {
         self.store.runs(RunFilter { limit: 1_000_000, ..RunFilter::default() }).await.unwrap().len()
     }
 
-    /// How many runs were handed to the engine.
-    pub fn began(&self) -> usize {
-        self.began.load(Ordering::SeqCst)
+    /// Waits until there are so many incidents, and makes sure that each came from a run of its own and that their numbers
+    /// have neither gap nor repeat.
+    pub async fn await_incidents(&self, count: usize) {
+        let filter = || IncidentFilter { limit: 1_000_000, ..IncidentFilter::default() };
+        within(DEADLINE, &format!("{count} incidents are there"), async || {
+            self.store.incidents(filter()).await.unwrap().len() >= count
+        })
+        .await;
+        let mut numbers: Vec<u64> =
+            self.store.incidents(filter()).await.unwrap().iter().map(|incident| incident.number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=count as u64).collect::<Vec<_>>());
+        assert_eq!(self.runs().await, count);
     }
 
     /// A metric's line, as `/metrics` has it.
@@ -246,18 +294,5 @@ pub async fn within(deadline: Duration, what: &str, mut holds: impl AsyncFnMut()
     while !holds().await {
         assert!(Instant::now() < until, "within {deadline:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn playbook(name: &str, trigger: MailboxTrigger) -> Playbook {
-    Playbook {
-        name: name.to_owned(),
-        description: None,
-        source: Source::new(format!("{name}.yaml"), ""),
-        parameters: Vec::new(),
-        variables: Vec::new(),
-        fallback: true,
-        trigger: Trigger::Mailbox(trigger),
-        actions: Vec::new(),
     }
 }

@@ -40,7 +40,7 @@ async fn a_mail_that_is_copied_into_new_becomes_a_report_and_goes_to_cur() {
     assert_eq!(larum.store.message(event).await.unwrap().unwrap().raw, mail("1", "incident: north door"));
     let outputs = larum.store.event(event).await.unwrap().unwrap().outputs;
     assert_eq!(outputs["body"]["subject"], "incident: north door");
-    within(DEADLINE, "the run is handed to the engine", async || larum.began() == 1).await;
+    larum.await_incidents(1).await;
     assert_eq!(
         larum.metric("larum_mailbox_up{").unwrap(),
         r#"larum_mailbox_up{connection="embedded",folder="INBOX"} 1"#
@@ -51,7 +51,7 @@ async fn a_mail_that_is_copied_into_new_becomes_a_report_and_goes_to_cur() {
         larum.feed("embedded", "INBOX").await.is_some_and(|feed| feed.duplicates == 1)
     })
     .await;
-    assert_eq!(larum.runs().await, 1);
+    larum.await_incidents(1).await;
     larum.stop().await;
 }
 
@@ -90,7 +90,7 @@ async fn mails_that_waited_while_larum_was_down_are_taken_at_the_start() {
     larum.await_accepted("embedded", 250).await;
     within(DEADLINE, "new/ is empty", async || files(&new).is_empty()).await;
     assert_eq!(files(&data.path().join("maildir/cur")).len(), 250);
-    assert_eq!(larum.runs().await, 250);
+    larum.await_incidents(250).await;
     larum.stop().await;
 }
 
@@ -109,7 +109,7 @@ async fn a_kill_in_the_middle_neither_loses_nor_doubles_a_mail() {
     }
     let larum = Larum::start(data.path(), &[], vec![filing(None)]).await;
     larum.await_accepted("embedded", 600).await;
-    assert_eq!(larum.runs().await, 600);
+    larum.await_incidents(600).await;
     let filed = data.path().join("maildir/.Filed/cur");
     within(DEADLINE, "all are filed", async || files(&filed).len() == 600).await;
     assert!(files(&filed).iter().all(|file| file.ends_with(":2,S")));
