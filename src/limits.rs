@@ -120,6 +120,8 @@ pub const HTTP_CONNECT: Duration = Duration::from_secs(30);
 pub const EXPRESSION_CHARS: usize = 8_192;
 /// Nesting of one expression or template, so that no input exhausts the stack.
 pub const EXPRESSION_NESTING: usize = 128;
+/// Nesting of a value that an expression yields: records wrap values, and serde_json reads 128 levels back.
+pub const VALUE_NESTING: usize = 100;
 /// Characters one string function may return (Logic Apps' limit).
 pub const STRING_RESULT_CHARS: usize = 104_857_600;
 /// Length of an action's id.

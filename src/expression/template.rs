@@ -90,17 +90,13 @@ impl Template {
     /// # Errors
     /// What Logic Apps would say, as `InvalidTemplate`.
     pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        let env = Env::new(scope);
-        self.outcome(&env).map(Cow::into_owned)
+        let value = self.value(scope)?;
+        within_nesting(&value)?;
+        Ok(value)
     }
 
-    /// Evaluates a condition without copying what it reads.
-    ///
-    /// # Errors
-    /// As [`Template::evaluate`]; a value that is not a boolean comes back as `Ok(None)`.
-    pub fn evaluate_bool(&self, scope: &dyn Scope) -> Result<Option<bool>, EvalError> {
-        let env = Env::new(scope);
-        Ok(self.outcome(&env)?.as_bool())
+    fn value(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
+        self.outcome(&Env::new(scope)).map(Cow::into_owned)
     }
 
     fn outcome<'e>(&'e self, env: &'e Env<'e>) -> Outcome<'e> {
@@ -144,6 +140,15 @@ pub(crate) fn within_result(out: &str) -> Result<(), EvalError> {
         return Ok(());
     }
     Err(EvalError::new(format!("The text would be longer than {} characters.", limits::STRING_RESULT_CHARS)))
+}
+
+/// Refuses a value nested so deep that it could not be read back from its record. A loop that wraps a variable in
+/// itself would otherwise go on until the stack ends.
+fn within_nesting(value: &Value) -> Result<(), EvalError> {
+    if value::nested_within(value, limits::VALUE_NESTING) {
+        return Ok(());
+    }
+    Err(EvalError::new(format!("The value would be nested deeper than {} levels.", limits::VALUE_NESTING)))
 }
 
 /// The references of expressions that stand `at` bytes into their string.
@@ -276,16 +281,20 @@ impl Tree {
     /// # Errors
     /// The first template's that fails.
     pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
+        let value = self.value(scope)?;
+        within_nesting(&value)?;
+        Ok(value)
+    }
+
+    fn value(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
         Ok(match self {
             Tree::Literal(value) => value.clone(),
-            Tree::Template(template) => template.evaluate(scope)?,
-            Tree::Array(items) => {
-                Value::Array(items.iter().map(|item| item.evaluate(scope)).collect::<Result<_, _>>()?)
-            }
+            Tree::Template(template) => template.value(scope)?,
+            Tree::Array(items) => Value::Array(items.iter().map(|item| item.value(scope)).collect::<Result<_, _>>()?),
             Tree::Object(members) => {
                 let mut map = Map::with_capacity(members.len());
                 for (key, member) in members {
-                    map.insert(key.clone(), member.evaluate(scope)?);
+                    map.insert(key.clone(), member.value(scope)?);
                 }
                 Value::Object(map)
             }

@@ -49,6 +49,15 @@ pub(crate) fn envelope(map: &Map<String, Value>) -> Option<Vec<u8>> {
     STANDARD.decode(map.get("$content")?.as_str()?).ok()
 }
 
+/// Whether a value has at most `levels` of arrays and objects inside one another.
+pub(crate) fn nested_within(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| nested_within(item, levels - 1)),
+        Value::Object(map) => levels > 0 && map.values().all(|item| nested_within(item, levels - 1)),
+        _ => true,
+    }
+}
+
 /// A number as .NET prints it: shortest digits, scientific from 15 digits before the point and 5 after it.
 pub(crate) fn number_text(number: &Number) -> String {
     match number.as_f64() {
@@ -65,7 +74,7 @@ fn float_text(float: f64) -> String {
     let scientific = format!("{float:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-5..15).contains(&exponent) && exponent != -5 {
+    if (-4..15).contains(&exponent) {
         return format!("{float}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };
