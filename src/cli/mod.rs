@@ -4,6 +4,7 @@ pub mod check;
 mod config;
 pub mod eval;
 pub mod new;
+pub mod next;
 pub mod run;
 pub mod serve;
 
@@ -58,6 +59,7 @@ enum Command {
     Check(check::Args),
     Eval(eval::Args),
     New(new::Args),
+    Next(next::Args),
     Run(run::Args),
     Serve(serve::Args),
 }
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::New(args) => new::run(&args),
+        Command::Next(args) => next::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Serve(args) => serve::run(&args),
     };

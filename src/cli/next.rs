@@ -1,0 +1,228 @@
+//! `larum next`: when a playbook's schedule starts it.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde_json::json;
+
+use super::{ConfigArgs, Exit, Output};
+use crate::{
+    action,
+    clock::{Clock, SystemClock},
+    config::Config,
+    diagnostic::{self, Diagnostic},
+    playbook::{self, Playbook, ScheduleTrigger, Trigger, cron},
+};
+
+/// Prints when a playbook's schedule will start it, in the schedule's time zone and in UTC.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A playbook's file, or the name of one in the configured folders.
+    playbook: String,
+    /// How many ticks to print.
+    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    number: u16,
+    /// Only ticks after this instant, `2026-03-29T00:30:00Z`, or after this time in the schedule's zone,
+    /// `2026-03-29T01:30` or `2026-03-29`. Default: now.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// How the ticks are printed.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Why there are no ticks to print.
+#[derive(Debug, thiserror::Error)]
+enum NextError {
+    #[error("no playbook is called {name}{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    NoPlaybook { name: String, nearest: Option<String> },
+    #[error("the playbook has faults")]
+    Faults(Vec<Diagnostic>),
+    #[error("{playbook} is started by a {kind} trigger; only a schedule has ticks")]
+    NoSchedule { playbook: String, kind: &'static str },
+    #[error("the schedule `{cron}` cannot be followed: {source}")]
+    Cron { cron: String, source: cron::CronError },
+    #[error(
+        "`{0}` is no time; write an instant such as 2026-03-29T00:30:00Z, or a local time such as 2026-03-29T01:30"
+    )]
+    NoTime(String),
+}
+
+/// Prints the coming ticks.
+#[must_use]
+pub fn run(args: &Args) -> Exit {
+    let config = match args.config.load() {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let coming = match coming(args, &config, SystemClock.now()) {
+        Ok(coming) => coming,
+        Err(error) => {
+            if let NextError::Faults(faults) = &error {
+                for fault in faults {
+                    eprintln!("{fault}\n");
+                }
+            }
+            eprintln!("larum next: {error}");
+            return Exit::InputAtFault;
+        }
+    };
+    let out = &mut io::stdout().lock();
+    let printed = match args.output {
+        Output::Text => coming.text(out),
+        Output::Json => coming.json(out),
+    };
+    if printed.is_ok() { Exit::Done } else { Exit::WorldFailed }
+}
+
+/// A schedule's next ticks.
+struct Coming {
+    playbook: String,
+    schedule: ScheduleTrigger,
+    ticks: Vec<DateTime<Utc>>,
+}
+
+fn coming(args: &Args, config: &Config, now: DateTime<Utc>) -> Result<Coming, NextError> {
+    let playbook = find(&args.playbook, config)?;
+    let Trigger::Schedule(schedule) = playbook.trigger else {
+        return Err(NextError::NoSchedule { playbook: playbook.name, kind: playbook.trigger.kind() });
+    };
+    let cron = cron::Schedule::parse(&schedule.cron)
+        .map_err(|source| NextError::Cron { cron: schedule.cron.clone(), source })?;
+    let from = match &args.from {
+        Some(text) => instant(text, schedule.time_zone).ok_or_else(|| NextError::NoTime(text.clone()))?,
+        None => now,
+    };
+    let ticks = cron.after(from, schedule.time_zone).take(args.number.into()).collect();
+    Ok(Coming { playbook: playbook.name, schedule, ticks })
+}
+
+/// The playbook that is meant, by file or by name.
+fn find(name: &str, config: &Config) -> Result<Playbook, NextError> {
+    let file = Path::new(name);
+    let paths: &[PathBuf] = if file.is_file() { &[file.to_owned()] } else { &config.playbooks };
+    let loading = playbook::load_files(paths, config.templates.as_deref(), Some(config), &action::vocabulary());
+    let mut playbooks: Vec<Playbook> = loading.playbooks.into_iter().map(|loaded| loaded.playbook).collect();
+    let meant = |playbook: &Playbook| file.is_file() || playbook.name.eq_ignore_ascii_case(name);
+    if let Some(at) = playbooks.iter().position(meant) {
+        return Ok(playbooks.swap_remove(at));
+    }
+    if !loading.faults.is_empty() {
+        return Err(NextError::Faults(loading.faults));
+    }
+    let nearest = diagnostic::nearest(name, playbooks.iter().map(|playbook| playbook.name.as_str())).map(str::to_owned);
+    Err(NextError::NoPlaybook { name: name.to_owned(), nearest })
+}
+
+/// An instant, or a local time of `zone`; one that comes twice means the first.
+fn instant(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Some(instant.to_utc());
+    }
+    let local = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+        .or_else(|| Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN)))?;
+    zone.from_local_datetime(&local).earliest().map(|instant| instant.to_utc())
+}
+
+impl Coming {
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        for tick in &self.ticks {
+            let local = tick.with_timezone(&self.schedule.time_zone).format("%a %Y-%m-%d %H:%M:%S %Z");
+            writeln!(out, "{local:<30} {}", utc(*tick))?;
+        }
+        Ok(())
+    }
+
+    fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        let local = |tick: &DateTime<Utc>| {
+            tick.with_timezone(&self.schedule.time_zone).to_rfc3339_opts(SecondsFormat::Secs, true)
+        };
+        let ticks: Vec<_> = self.ticks.iter().map(|tick| json!({"local": local(tick), "utc": utc(*tick)})).collect();
+        let coming = json!({
+            "playbook": self.playbook,
+            "cron": self.schedule.cron,
+            "timeZone": self.schedule.time_zone.name(),
+            "ticks": ticks,
+        });
+        serde_json::to_writer_pretty(&mut *out, &coming)?;
+        writeln!(out)
+    }
+}
+
+fn utc(tick: DateTime<Utc>) -> String {
+    tick.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// A folder with one scheduled playbook and one with another trigger, and the output of `next` there.
+    fn next(arguments: &[&str]) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, trigger: &str| {
+            let text = format!(
+                "name: {name}\ntrigger:\n  {trigger}\nactions:\n  - {{id: note, action: compose, with: {{inputs: 1}}}}\n"
+            );
+            std::fs::write(folder.path().join(format!("{name}.yaml")), text).expect("a file");
+        };
+        write("nightly", "schedule: {cron: \"30 2 * * *\", time_zone: Europe/Berlin}");
+        write("by-hand", "manual: {}");
+        let config = Config { playbooks: vec![folder.path().to_owned()], ..Config::default() };
+        let args = Line::try_parse_from([&["next"], arguments].concat()).expect("arguments").args;
+        let now = "2026-11-24T09:00:00Z".parse().expect("an instant");
+        let mut out = Vec::new();
+        match coming(&args, &config, now) {
+            Ok(coming) if args.output == Output::Json => coming.json(&mut out).expect("written"),
+            Ok(coming) => coming.text(&mut out).expect("written"),
+            Err(error) => out = error.to_string().into_bytes(),
+        }
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn ticks_are_shown_in_the_schedules_zone_and_in_utc() {
+        assert_eq!(
+            next(&["Nightly", "-n", "2"]),
+            "Wed 2026-11-25 02:30:00 CET    2026-11-25T01:30:00Z\nThu 2026-11-26 02:30:00 CET    2026-11-26T01:30:00Z\n"
+        );
+        let spring = "Sat 2026-03-28 02:30:00 CET    2026-03-28T01:30:00Z\n\
+                      Sun 2026-03-29 03:00:00 CEST   2026-03-29T01:00:00Z\n\
+                      Mon 2026-03-30 02:30:00 CEST   2026-03-30T00:30:00Z\n";
+        for from in ["2026-03-28", "2026-03-28T02:29", "2026-03-28 02:29", "2026-03-28T01:29:59Z"] {
+            assert_eq!(next(&["nightly", "-n", "3", "--from", from]), spring);
+        }
+        assert_eq!(next(&["nightly"]).lines().count(), 10);
+    }
+
+    #[test]
+    fn ticks_are_data() {
+        insta::assert_snapshot!(next(&["nightly", "-n", "2", "--from", "2026-10-25", "--output", "json"]));
+    }
+
+    #[test]
+    fn what_has_no_ticks_is_said() {
+        assert_eq!(next(&["by-hand"]), "by-hand is started by a manual trigger; only a schedule has ticks");
+        assert_eq!(next(&["nightlie"]), "no playbook is called nightlie; did you mean nightly?");
+        assert_eq!(
+            next(&["nightly", "--from", "soon"]),
+            "`soon` is no time; write an instant such as 2026-03-29T00:30:00Z, or a local time such as 2026-03-29T01:30"
+        );
+    }
+}
