@@ -3,10 +3,10 @@
 //! Prints one row per measure with the absolute figure and the ratio, and exits 1 when a row is below what is promised.
 //! `cargo bench --bench measures -- web` runs only the rows whose name contains `web`.
 
-#[path = "measures/mail.rs"]
-mod mail;
 #[path = "measures/machine.rs"]
 mod machine;
+#[path = "measures/mail.rs"]
+mod mail;
 #[path = "measures/process.rs"]
 mod process;
 #[path = "measures/start.rs"]
@@ -14,9 +14,8 @@ mod start;
 #[path = "measures/web.rs"]
 mod web;
 
-#[path = "../tests/support/dovecot.rs"]
-#[allow(dead_code)]
-mod dovecot;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::process::ExitCode;
 

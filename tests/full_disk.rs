@@ -1,9 +1,7 @@
 //! A disk that is full and a file system that turned read-only: nothing acknowledged is lost, the sender or the mailbox
 //! keeps what was not, and Larum goes on by itself once it can write again.
 
-#[path = "support/larum.rs"]
-#[allow(dead_code)]
-mod larum;
+mod support;
 
 use std::{
     fs,
@@ -14,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use larum::{Larum, Site};
+use support::larum::{Larum, Site};
 
 const PLAYBOOKS: &[(&str, &str)] = &[
     (

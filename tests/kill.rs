@@ -141,9 +141,10 @@ fn unfinished(site: &Site) -> u64 {
 #[test]
 #[ignore = "needs dovecot and postfix"]
 fn killed_twenty_times_every_report_is_exactly_one_incident() {
-    let seed = std::env::var("LARUM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-        std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_micros() as u64)
-    });
+    let seed = std::env::var("LARUM_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_micros() as u64));
     println!("seed {seed}; LARUM_TEST_SEED={seed} gives the same moments again");
     let mut dice = Dice(seed);
     let dovecot = Dovecot::start();
@@ -188,7 +189,10 @@ parameters:
         larum.kill();
         let open = unfinished(&site);
         in_runs += usize::from(open > 0);
-        println!("kill {kill} after {moment:?}: {open} runs had not ended, reports still come: {}", feeding.load(Ordering::SeqCst));
+        println!(
+            "kill {kill} after {moment:?}: {open} runs had not ended, reports still come: {}",
+            feeding.load(Ordering::SeqCst)
+        );
     }
     let larum = site.serve();
     forms.join().expect("every form report was answered");
@@ -197,7 +201,10 @@ parameters:
     site.until("every report to be an incident", || site.count("SELECT count(*) FROM incident") >= all);
     site.until("every run to end", || unfinished(&site) == 0);
     site.until("every mail to be marked as seen", || {
-        dovecot.files("soc", "INBOX").iter().all(|name| name.split_once(":2,").is_some_and(|(_, flags)| flags.contains('S')))
+        dovecot
+            .files("soc", "INBOX")
+            .iter()
+            .all(|name| name.split_once(":2,").is_some_and(|(_, flags)| flags.contains('S')))
     });
     let answers = || dovecot.mails("reporter", "INBOX");
     site.until("every answer to be delivered", || {
@@ -262,11 +269,7 @@ fn killed_at_each_point_every_report_is_exactly_one_incident() {
     ];
     for point in points {
         for count in [1, 3] {
-            let playbook = MAIL_PLAYBOOK
-                .lines()
-                .filter(|line| !line.contains("look"))
-                .collect::<Vec<_>>()
-                .join("\n");
+            let playbook = MAIL_PLAYBOOK.lines().filter(|line| !line.contains("look")).collect::<Vec<_>>().join("\n");
             let form = FORM_PLAYBOOK.lines().filter(|line| !line.contains("look")).collect::<Vec<_>>().join("\n");
             let config = "connections: {mailbox: {maildir: {path: mails}}}\n";
             let site = Site::new(config, &[("mail.yaml", &playbook), ("form.yaml", &form)]);

@@ -1,16 +1,11 @@
 //! Mails that wait in an IMAP mailbox → incidents, held against fetching, parsing and keeping them.
 
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-    time::Instant,
-};
+use std::{fs, path::Path, process::Command, time::Instant};
 
 use crate::{
     Promise, Row,
-    dovecot::Dovecot,
     process::{self, Site},
+    support::dovecot::Dovecot,
 };
 
 const PLAYBOOK: &str = r#"
@@ -46,12 +41,12 @@ fn load(name: &str, mails: u64, bytes: usize, least: f64) -> (Row, f64) {
     let dovecot = Dovecot::start();
     let folder = tempfile::tempdir_in(process::program("")).expect("target is writable");
     for number in 0..mails {
-        dovecot.deliver("soc", &mail(number, bytes));
+        dovecot.deliver("soc", "INBOX", &mail(number, bytes));
     }
     let floor = floor(&dovecot, folder.path());
     let connection = format!(
         "{{mailbox: {{imap: {{host: 127.0.0.1, port: {}, tls: none, username: soc, password: {{file: password}}, start: all}}}}}}",
-        dovecot.port()
+        dovecot.port
     );
     let site = Site::new(&connection, PLAYBOOK);
     fs::write(site.folder.path().join("password"), "secret").expect("the folder is writable");
@@ -77,13 +72,15 @@ fn floor(dovecot: &Dovecot, folder: &Path) -> f64 {
         let place = folder.join(run);
         fs::create_dir(&place).expect("the folder is writable");
         let said = Command::new(process::program("examples/floor-mail"))
-            .args([format!("127.0.0.1:{}", dovecot.port()), "soc".into(), "secret".into()])
+            .args([format!("127.0.0.1:{}", dovecot.port), "soc".into(), "secret".into()])
             .arg(&place)
             .output()
             .expect("the floor runs");
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         let before = said.split(" mails/s").next().and_then(|text| text.rsplit(' ').next());
-        rate = before.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("the floor prints its rate, not: {said}"));
+        rate = before
+            .and_then(|figure| figure.parse().ok())
+            .unwrap_or_else(|| panic!("the floor prints its rate, not: {said}"));
     }
     rate
 }
@@ -107,7 +104,11 @@ fn mail(number: u64, bytes: usize) -> Vec<u8> {
         mail.extend(line.as_bytes());
         mail.extend(b"\r\n--bench\r\nContent-Type: image/jpeg; name=door.jpg\r\nContent-Disposition: attachment; filename=door.jpg\r\nContent-Transfer-Encoding: base64\r\n\r\n");
         // Every mail its own picture, so that nothing can be kept once for all.
-        let row = format!("{:0>8}{}\r\n", number, "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5".get(..68).unwrap_or_default());
+        let row = format!(
+            "{:0>8}{}\r\n",
+            number,
+            "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5".get(..68).unwrap_or_default()
+        );
         while mail.len() < bytes {
             mail.extend(row.as_bytes());
         }

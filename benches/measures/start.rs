@@ -66,7 +66,9 @@ fn ready(site: &Site) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(site.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", site.address).as_bytes())?;
+        stream.write_all(
+            format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", site.address).as_bytes(),
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer.starts_with("HTTP/1.1 200"))

@@ -60,9 +60,8 @@ fn floor(connections: u32) -> (f64, String) {
     let folder = tempfile::tempdir_in(process::program("")).expect("target is writable");
     let database = folder.path().join("floor.db");
     let address = process::free_address();
-    let floor = Running::start(
-        Command::new(process::program("examples/floor-web")).arg(address.to_string()).arg(&database),
-    );
+    let floor =
+        Running::start(Command::new(process::program("examples/floor-web")).arg(address.to_string()).arg(&database));
     floor.listens(address);
     let count = || process::ask(&database, "SELECT coalesce(max(id), 0) FROM report");
     measure(folder.path(), &format!("http://{address}/"), connections, count)

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod dovecot;
+pub mod larum;
 pub mod proxy;
 pub mod smtp;
 

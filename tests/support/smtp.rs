@@ -68,6 +68,7 @@ default_transport = error:no mail leaves this server
 relay_transport = error:no mail leaves this server
 local_transport = error:no local mail
 virtual_transport = virtual
+recipient_delimiter = +
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_base = {}
 virtual_mailbox_maps = texthash:{dir}/boxes
