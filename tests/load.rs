@@ -9,7 +9,7 @@ use larum::{
     config::{Config, Connection, Maildir, Smtp, Start, Tls},
     diagnostic::Diagnostic,
     playbook::{
-        ActionKind, ActionStatus, Bundle, Filter, Loading, Playbook, Retry, RunAfter, Trigger, load, load_folder,
+        ActionStatus, Bundle, Filter, Loading, Playbook, Retry, RunAfter, Trigger, load, load_folder,
         templates,
     },
 };
