@@ -120,14 +120,37 @@ impl fmt::Display for Diagnostic {
         writeln!(f, "error[{}]: {}", self.code, self.message)?;
         writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.source.name)?;
         writeln!(f, "{:gutter$} |", "")?;
-        // A tab is one character wide here as in the column, so that the underline stands right.
-        writeln!(f, "{line} | {}", self.source.line(line).replace('\t', " "))?;
-        write!(f, "{:gutter$} | {:indent$}{}", "", "", "^".repeat(self.width()), indent = column - 1)?;
+        let (text, indent, width) = window(self.source.line(line), column - 1, self.width());
+        writeln!(f, "{line} | {text}")?;
+        write!(f, "{:gutter$} | {:indent$}{}", "", "", "^".repeat(width))?;
         if let Some(help) = &self.help {
             write!(f, "\n{:gutter$} = {help}", "")?;
         }
         Ok(())
     }
+}
+
+/// Characters of a source line that are shown; of a longer one the part around the fault.
+const SHOWN: usize = 160;
+
+/// The shown part of a line, how far in it the fault begins, and how much of it is underlined.
+fn window(line: &str, column: usize, width: usize) -> (String, usize, usize) {
+    // A tab is one character wide here as in the column, so that the underline stands right.
+    let line: Vec<char> = line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+    if line.len() <= SHOWN {
+        return (line.into_iter().collect(), column, width);
+    }
+    let start = column.saturating_sub(SHOWN / 3).min(line.len() - SHOWN);
+    let mut text: String = line[start..start + SHOWN].iter().collect();
+    let mut indent = column - start;
+    if start > 0 {
+        text.insert(0, '…');
+        indent += 1;
+    }
+    if start + SHOWN < line.len() {
+        text.push('…');
+    }
+    (text, indent, width.min(SHOWN + start - column.min(SHOWN + start)).max(1))
 }
 
 impl Serialize for Diagnostic {

@@ -9,8 +9,7 @@ use larum::{
     config::{Config, Connection, Maildir, Smtp, Start, Tls},
     diagnostic::Diagnostic,
     playbook::{
-        ActionStatus, Bundle, Filter, Loading, Playbook, Retry, RunAfter, Trigger, load, load_folder,
-        templates,
+        ActionStatus, Bundle, Filter, Loading, Playbook, Retry, RunAfter, Trigger, load, load_folder, templates,
     },
 };
 

@@ -211,6 +211,7 @@ impl Reader<'_> {
         let mut fields = given.fields("a secret", &mut self.faults)?;
         let env = fields.optional("env");
         let file = fields.optional("file");
+        let other = !fields.entries().is_empty();
         fields.finish(&mut self.faults);
         match (env, file) {
             (Some(env), None) => env.words(&mut self.faults).map(|name| SecretRef::Env(name.to_owned())),
@@ -220,6 +221,8 @@ impl Reader<'_> {
                 self.faults.add(codes::EXCLUSIVE_KEYS, file.key_span(), message);
                 None
             }
+            // Any other key was reported above.
+            (None, None) if other => None,
             (None, None) => {
                 let message = format!("`{}` does not say where the secret is kept", given.key);
                 self.faults.add_with(codes::MISSING_KEY, given.span(), message, Some(HELP.to_owned()));

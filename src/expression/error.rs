@@ -44,15 +44,17 @@ pub struct CompileError {
     pub kind: CompileErrorKind,
     /// What is wrong: lower case, no full stop at the end.
     pub message: String,
-    /// The bytes at fault, inside the string that was compiled.
+    /// The bytes at fault, inside the string that was compiled; inside the partial's source when [`Self::partial`] is set.
     pub range: Range<usize>,
+    /// The partial the fault stands in, when it shows only where the partial is included.
+    pub partial: Option<String>,
     /// What to do, or a near name.
     pub help: Option<String>,
 }
 
 impl CompileError {
     pub(crate) fn new(kind: CompileErrorKind, range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), range, help: None }
+        Self { kind, message: message.into(), range, partial: None, help: None }
     }
 
     pub(crate) fn syntax(range: Range<usize>, message: impl Into<String>) -> Self {

@@ -237,6 +237,9 @@ impl Builder<'_> {
     }
 
     fn syntax(&mut self, at: usize, info: &str) {
+        if info.contains("unknown anchor") {
+            return self.unused(at..at + 1, "an alias (`*name`)", "write the value out, or quote the text");
+        }
         let line = self.source.line(self.source.position(at).line);
         let help = if line.contains('\t') && line.trim_start_matches(' ').starts_with('\t') {
             Some("YAML is indented with spaces, not with tabs")

@@ -29,7 +29,7 @@ fn places(text: &Text, span: &Range<usize>, file: &str) -> Option<Vec<usize>> {
         Style::Plain => verbatim(written, span.start),
         Style::SingleQuoted => single_quoted(written, span.start)?,
         Style::DoubleQuoted => double_quoted(written, span.start)?,
-        Style::Literal => literal(text, written, span.start)?,
+        Style::Literal => literal(text, span, file)?,
         Style::Folded => return None,
     };
     // What was found must be what the parser read, or the offsets would point anywhere.
@@ -86,26 +86,22 @@ fn double_quoted(written: &str, start: usize) -> Option<Places> {
     Some(places)
 }
 
-/// A `|` block: every line stands in the file, further right.
-fn literal(text: &Text, written: &str, start: usize) -> Option<Places> {
-    let header = written.find('\n')? + 1;
-    let body = &written[header..];
-    // The indent is what the first line with text has in the file and not in the value.
-    let first = body.lines().find(|line| !line.trim().is_empty())?;
-    let in_value = text.value.lines().find(|line| !line.trim().is_empty())?;
-    let indent = first.len().checked_sub(in_value.len())?;
+/// A `|` block, which begins at its first line of text: every line stands in the file, further right.
+fn literal(text: &Text, span: &Range<usize>, file: &str) -> Option<Places> {
+    let line_start = file.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let indent = span.start - line_start;
     let mut places =
         Places { bytes: Vec::with_capacity(text.value.len()), at: Vec::with_capacity(text.value.len() + 1) };
-    let mut line_start = start + header;
-    for line in body.split_inclusive('\n') {
+    let mut start = line_start;
+    for line in file.get(line_start..span.end)?.split_inclusive('\n') {
         let content = line.trim_end_matches(['\r', '\n']);
         for (offset, byte) in content.bytes().enumerate().skip(indent) {
             places.bytes.push(byte);
-            places.at.push(line_start + offset);
+            places.at.push(start + offset);
         }
         places.bytes.push(b'\n');
-        places.at.push(line_start + content.len());
-        line_start += line.len();
+        places.at.push(start + content.len());
+        start += line.len();
     }
     // The line ends after the last line are the parser's to keep or to drop.
     let end = places.at.last().copied()?;

@@ -36,8 +36,8 @@ struct Survey<'t> {
     uses: Vec<Use>,
     reached: Vec<String>,
     errors: Vec<CompileError>,
-    /// The partials being walked, outermost first, each with where the string includes it.
-    within: Vec<(String, Range<usize>)>,
+    /// The partials being walked, outermost first.
+    within: Vec<String>,
 }
 
 impl Text {
@@ -127,7 +127,7 @@ impl<'t> Survey<'t> {
         };
         let block =
             include.block.as_deref().map(|nodes| Content { nodes, blocks, depth: self.within.len(), outer: content });
-        self.within.push((include.name.clone(), include.range.clone()));
+        self.within.push(include.name.clone());
         let partials = self.partials;
         self.nodes(partials.get(&include.name), &inner, block.as_ref());
         self.within.pop();
@@ -150,7 +150,7 @@ impl<'t> Survey<'t> {
         let links: Vec<Link> =
             path.iter().map(|name| Link { key: Key::Property(name.clone()), safe: true, end: range.end }).collect();
         if let Some(what) = reference(call, &links) {
-            let partial = self.within.last().map(|(name, _)| name.clone());
+            let partial = self.within.last().cloned();
             self.uses.push(Use { what, range, partial });
         }
     }
@@ -208,12 +208,9 @@ impl<'t> Survey<'t> {
         }
     }
 
-    /// Notes an error; one inside a partial is put where the string includes the partial.
+    /// Notes an error, with the partial it stands in.
     fn error(&mut self, mut error: CompileError) {
-        if let (Some((_, range)), Some((name, _))) = (self.within.first(), self.within.last()) {
-            error.message = format!("in the partial '{name}': {}", error.message);
-            error.range = range.clone();
-        }
+        error.partial = self.within.last().cloned();
         self.errors.push(error);
     }
 }

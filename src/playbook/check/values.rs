@@ -94,8 +94,14 @@ impl Checker<'_> {
                 return;
             }
         }
-        let span = self.place(node, error.range);
-        self.faults.add_with(code(error.kind), span, error.message, error.help);
+        let fault = match &error.partial {
+            Some(name) => Diagnostic::new(code(error.kind), &self.templates.source(name), error.range, error.message),
+            None => {
+                let span = self.place(node, error.range);
+                Diagnostic::new(code(error.kind), self.faults.source(), span, error.message)
+            }
+        };
+        self.faults.push(Diagnostic { help: error.help, ..fault });
     }
 
     fn place(&self, node: &Node, range: Range<usize>) -> Range<usize> {
