@@ -6,12 +6,16 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use common::vocabulary::vocabulary;
 use larum::{
-    config::{Config, Connection, Maildir, Smtp, Start, Tls},
-    diagnostic::Diagnostic,
+    action,
+    config::Config,
+    diagnostic::{Diagnostic, Source},
     playbook::{
-        ActionStatus, Bundle, Filter, Loading, Playbook, Retry, RunAfter, Trigger, load, load_folder, templates,
+        ActionKind,
+        ActionStatus::{self, Cancelled, Failed, Skipped, Succeeded, TimedOut},
+        Bundle, Filter, Loading, Playbook, Retry, RunAfter, Trigger, load, load_folder, templates,
     },
 };
+use serde_json::json;
 
 const EXAMPLE: &str = include_str!("data/playbooks/example.yaml");
 
@@ -20,13 +24,20 @@ fn bundle(source: &str) -> Bundle {
     Bundle { path: "playbook.yaml".into(), source: source.into(), templates, parameters: BTreeMap::new() }
 }
 
+fn shown(faults: &[Diagnostic]) -> String {
+    faults.iter().map(|fault| format!("{fault}\n")).collect()
+}
+
 #[track_caller]
 fn loaded(source: &str) -> Playbook {
     load(&bundle(source), &vocabulary()).unwrap_or_else(|faults| panic!("{}", shown(&faults)))
 }
 
-fn shown(faults: &[Diagnostic]) -> String {
-    faults.iter().map(|fault| format!("{fault}\n")).collect()
+/// Code, line and column of each fault.
+fn faults(source: &str) -> Vec<String> {
+    let faults = load(&bundle(source), &vocabulary()).err().unwrap_or_default();
+    let place = |fault: &Diagnostic| format!("{} {}:{}", fault.code, fault.position().line, fault.position().column);
+    faults.iter().map(place).collect()
 }
 
 #[test]
@@ -52,7 +63,7 @@ fn the_example_of_the_documentation_loads() {
 #[test]
 fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
     let Loading { playbooks, faults } =
-        load_folder(&[PathBuf::from("playbooks")], None, &Config::default(), &vocabulary());
+        load_folder(&[PathBuf::from("playbooks")], None, &Config::default(), &action::vocabulary());
     assert_eq!(shown(&faults), "");
     let names: Vec<_> = playbooks.iter().map(|loaded| loaded.playbook.name.as_str()).collect();
     assert_eq!(
@@ -64,4 +75,181 @@ fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
             "weekly-access-review",
         ]
     );
+}
+
+#[test]
+fn a_bundle_holds_what_decides_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("templates")).unwrap();
+    write("templates/greeting.hbs", "Hello {{> name}}");
+    write("templates/name.hbs", "{{trigger.sender.name}}");
+    write("templates/unused.hbs", "not reached");
+    write(
+        "greet.yaml",
+        "name: greet\nparameters: {region: {type: string}, size: {type: int, default: 3}, token: {type: securestring}}\n\
+         trigger: {mailbox: {}}\nactions:\n  - {id: say, action: compose, with: {value: '{{> greeting}} @@'}}\n",
+    );
+    write("greet.test.yaml", "not a playbook");
+    let config =
+        Source::new("larum.yaml", "templates: templates\nparameters: {greet: {region: north, token: {env: TOKEN}}}\n");
+    let config = Config::read(&config, folder.path()).unwrap();
+    let read = || {
+        let paths = [folder.path().to_owned()];
+        let Loading { mut playbooks, faults } =
+            load_folder(&paths, config.templates.as_deref(), &config, &vocabulary());
+        assert_eq!(shown(&faults), "");
+        assert_eq!(playbooks.len(), 1);
+        playbooks.remove(0)
+    };
+    let first = read();
+    assert_eq!(first.bundle.templates.keys().collect::<Vec<_>>(), ["greeting", "name"]);
+    assert_eq!(first.bundle.parameters, BTreeMap::from([("region".to_owned(), json!("north"))]));
+    // A bundle alone gives the same playbook again.
+    let stored: Bundle = serde_json::from_str(&serde_json::to_string(&first.bundle).unwrap()).unwrap();
+    assert_eq!(load(&stored, &vocabulary()).unwrap().name, "greet");
+    write("templates/unused.hbs", "changed");
+    assert_eq!(read().bundle.version(), first.bundle.version());
+    write("templates/name.hbs", "somebody");
+    assert_ne!(read().bundle.version(), first.bundle.version());
+}
+
+#[test]
+fn a_broken_template_breaks_only_what_uses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("templates")).unwrap();
+    write("templates/broken.hbs", "{{#if");
+    write("templates/around.hbs", "{{> broken}}");
+    let playbook = |name: &str, template: &str| {
+        format!(
+            "name: {name}\ntrigger: {{mailbox: {{}}}}\nactions:\n  - {{id: say, action: compose, with: {{value: '{{{{> {template}}}}}'}}}}\n"
+        )
+    };
+    write("bad.yaml", &playbook("bad", "around"));
+    write("good.yaml", &playbook("good", "mail-report"));
+    let Loading { playbooks, faults } = load_folder(
+        &[folder.path().to_owned()],
+        Some(&folder.path().join("templates")),
+        &Config::default(),
+        &vocabulary(),
+    );
+    let names: Vec<_> = playbooks.iter().map(|loaded| loaded.playbook.name.as_str()).collect();
+    assert_eq!(names, ["good"]);
+    let sources: Vec<_> = faults.iter().map(|fault| &*fault.source.name).collect();
+    assert_eq!(sources, ["templates/broken.hbs"]);
+}
+
+#[test]
+fn every_fault_is_reported_at_once_and_in_order() {
+    let source = "nam: example
+trigger:
+  schedule: {cron: '0 9 * *', time_zone: Berlin}
+actions:
+  - id: a
+    action: compose
+    with: {value: '@concat(', extra: 1}
+  - id: b
+    run_after: {c: [succeeded]}
+    action: http
+    retry: {policy: fixed}
+";
+    assert_eq!(
+        faults(source),
+        [
+            "LR0010 1:1", // nam
+            "LR0030 3:21",
+            "LR0031 3:42",
+            "LR0050 7:28",
+            "LR0041 7:31",
+            "LR0022 9:17",
+            "LR0042 10:13", // url
+            "LR0042 10:13", // method
+            "LR0011 11:12", // count
+            "LR0011 11:12", // interval
+        ]
+    );
+}
+
+#[test]
+fn what_has_ended_can_be_read_with_everything_inside_it() {
+    let playbook = loaded(
+        "name: example
+trigger: {manual: {}}
+actions:
+  - {id: first, action: compose, with: {value: 1}}
+  - id: Fork
+    if: '@equals(actions.first, 1)'
+    then:
+      - {id: one, action: compose, with: {value: '@actions.FIRST'}}
+      - {id: two, action: compose, with: {value: '@actions.one'}}
+    else: []
+  - id: last
+    run_after: {fork: [succeeded, failed, timed_out, skipped, cancelled]}
+    action: compose
+    with: {value: '@concat(string(result(''fork'')), string(actions.two), string(actions.first))'}
+  - {id: beside, run_after: {}, action: compose, with: {value: '@trigger.anything.at.all'}}
+",
+    );
+    let every = [Succeeded, Failed, TimedOut, Skipped, Cancelled];
+    assert_eq!(playbook.actions[2].run_after, RunAfter::After(vec![(1, every.to_vec())]));
+    assert_eq!(playbook.actions[3].run_after, RunAfter::Start);
+    let ActionKind::If { then, otherwise, .. } = &playbook.actions[1].kind else { panic!("no if") };
+    assert_eq!((then.len(), otherwise.len()), (2, 0));
+    assert_eq!(then[0].run_after, RunAfter::Start);
+}
+
+#[test]
+fn retry_timeout_and_secure_are_read() {
+    let playbook = loaded(
+        "name: example
+trigger: {manual: {}}
+actions:
+  - id: call
+    action: HTTP
+    with: {method: get, url: 'https://example.com'}
+    timeout: 2m
+    secure: [outputs]
+    retry: {policy: exponential, count: 4, interval: PT7.5S, minimum_interval: PT5S, maximum_interval: PT45S}
+  - {id: plain, action: http, with: {method: GET, url: 'https://example.com'}}
+",
+    );
+    let call = &playbook.actions[0];
+    assert_eq!(call.timeout, Some(Duration::from_secs(120)));
+    assert_eq!((call.secure_inputs, call.secure_outputs), (false, true));
+    assert_eq!(
+        call.retry,
+        Retry::Exponential {
+            count: 4,
+            interval: Duration::from_millis(7_500),
+            minimum_interval: Some(Duration::from_secs(5)),
+            maximum_interval: Some(Duration::from_secs(45)),
+        }
+    );
+    // Names compare ignoring case; the plan has them as they are listed.
+    assert!(matches!(call.kind, ActionKind::Call { action: "http", .. }));
+    assert_eq!(playbook.actions[1].retry, Retry::Default);
+}
+
+#[test]
+fn line_ends_of_windows_and_a_byte_order_mark_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("\u{feff}{}", EXAMPLE.replace('\n', "\r\n"));
+    fs::write(folder.path().join("example.yaml"), text.replace("soc-mailbox  ", "soc-mailbox")).unwrap();
+    let config = Source::new("larum.yaml", "connections: {soc-mailbox: {maildir: {path: mail}}}");
+    let config = Config::read(&config, folder.path()).unwrap();
+    let Loading { playbooks, faults } = load_folder(&[folder.path().to_owned()], None, &config, &vocabulary());
+    assert_eq!(shown(&faults), "");
+    assert_eq!(playbooks[0].playbook.actions.len(), 3);
+}
+
+#[test]
+fn a_file_that_is_not_there_or_too_large_is_a_fault_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = folder.path().join("large.yaml");
+    fs::write(&large, vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    let paths = [folder.path().join("missing.yaml"), large];
+    let Loading { faults, .. } = load_folder(&paths, None, &Config::default(), &vocabulary());
+    let codes: Vec<_> = faults.iter().map(|fault| fault.code.to_string()).collect();
+    assert_eq!(codes, ["LR0003", "LR0001"]);
 }

@@ -1,0 +1,67 @@
+//! Whatever a file holds, loading ends with a playbook or with faults that can be shown.
+
+mod common;
+
+use std::{collections::BTreeMap, path::Path};
+
+use common::vocabulary::vocabulary;
+use larum::{
+    config::Config,
+    diagnostic::Source,
+    playbook::{Bundle, load, templates},
+};
+use proptest::prelude::*;
+
+const SOURCES: &[&str] = &[
+    include_str!("data/playbooks/example.yaml"),
+    include_str!("../playbooks/create-incident-from-form.yaml"),
+    include_str!("../playbooks/create-incident-from-labelled-mail.yaml"),
+    include_str!("../playbooks/weekly-access-review.yaml"),
+];
+/// What breaks YAML and expressions most often.
+const PIECES: &[&str] = &[
+    "'", "\"", "{", "}", "[", "]", "{{", "}}", "@", "@{", "@@", ":", ": ", "- ", "\n", "\n  ", "\t", "#", "|", ">",
+    "&a ", "*a", "!t ", "<<: ", "---\n", "...", "?", "%", "\u{feff}", "é", "𝒳", "\r", "\0", "null", "0x", ".inf", "{}",
+    "[]",
+];
+
+fn anything(text: &str) {
+    let (templates, _) = templates::sources(None);
+    let bundle = Bundle { path: "any.yaml".into(), source: text.into(), templates, parameters: BTreeMap::new() };
+    let source = Source::new("larum.yaml", text);
+    for faults in [load(&bundle, &vocabulary()).err(), Config::read(&source, Path::new("")).err()] {
+        for fault in faults.unwrap_or_default() {
+            let shown = fault.to_string();
+            assert!(shown.starts_with("error[LR"), "{shown}");
+            assert!(fault.span.start <= fault.source.text.len() && fault.span.start <= fault.span.end, "{shown}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_ends_well(text in "\\PC{0,200}") {
+        anything(&text);
+    }
+
+    #[test]
+    fn any_yaml_like_text_ends_well(parts in prop::collection::vec(prop::sample::select(PIECES), 0..40)) {
+        anything(&parts.concat());
+    }
+
+    #[test]
+    fn any_changed_playbook_ends_well(
+        source in prop::sample::select(SOURCES),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0usize..30, prop::sample::select(PIECES)), 1..5),
+    ) {
+        let mut text: Vec<char> = source.chars().collect();
+        for (at, removed, piece) in changes {
+            let at = at.index(text.len().max(1)).min(text.len());
+            let end = (at + removed).min(text.len());
+            text.splice(at..end, piece.chars());
+        }
+        anything(&text.into_iter().collect::<String>());
+    }
+}
