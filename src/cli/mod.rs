@@ -2,11 +2,15 @@
 
 pub mod check;
 mod config;
+pub mod data;
 pub mod eval;
+pub mod incidents;
 pub mod new;
 pub mod next;
 pub mod run;
+pub mod runs;
 pub mod serve;
+pub mod table;
 
 pub use config::{ConfigArgs, configuration};
 
@@ -58,9 +62,11 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Eval(eval::Args),
+    Incidents(incidents::Args),
     New(new::Args),
     Next(next::Args),
     Run(run::Args),
+    Runs(runs::Args),
     Serve(serve::Args),
 }
 
@@ -70,9 +76,11 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Incidents(args) => incidents::run(&args),
         Command::New(args) => new::run(&args),
         Command::Next(args) => next::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
     exit.into()

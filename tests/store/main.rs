@@ -2,6 +2,9 @@
 
 mod kit;
 
+mod folder;
 mod intake;
 mod mailbox;
+mod model;
+mod retention;
 mod runs;

@@ -18,21 +18,19 @@ const COLUMNS: &str = "number, id, etag, created, modified, severity, status, cl
      classification_comment, owner_object_id, owner_email, owner_assigned_to, owner_user_principal_name, \
      first_activity, last_activity, run, event, playbook, version, report, title, tags, description";
 
-/// Creates an incident under the next number.
-pub(super) fn create(
+/// The incident of a draft, under the next number; [`insert`] makes it one.
+pub(super) fn next(
     writing: &Writing<'_>,
     draft: Draft,
     provenance: Provenance,
     at: DateTime<Utc>,
     id: Uuid,
 ) -> Result<Incident, StoreError> {
-    let mut next = writing
-        .connection
-        .prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'incident' RETURNING value")?;
-    let number = next.query_row([], |row| row.get(0)).map(codec::count)?;
+    let mut last = writing.connection.prepare_cached("SELECT value FROM counter WHERE name = 'incident'")?;
+    let number = last.query_row([], |row| row.get(0)).map(codec::count)? + 1;
     // Cut to what is kept, so that the incident now is the incident that is read back.
     let at = at.trunc_subsecs(6);
-    let incident = Incident {
+    Ok(Incident {
         id,
         number,
         etag: id,
@@ -50,12 +48,14 @@ pub(super) fn create(
         created: at,
         modified: at,
         provenance,
-    };
-    insert(writing.connection, &incident)?;
-    Ok(incident)
+    })
 }
 
-fn insert(connection: &Connection, incident: &Incident) -> Result<(), StoreError> {
+/// Inserts the [next](next) incident and counts its number as given.
+pub(super) fn insert(connection: &Connection, incident: &Incident) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE counter SET value = ?1 WHERE name = 'incident'")?
+        .execute([codec::int(incident.number)])?;
     let tags = if incident.tags.is_empty() {
         "[]".to_owned()
     } else {

@@ -1,6 +1,6 @@
 //! The intake door's transaction: what is a duplicate, which runs open, what the history says.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
@@ -53,6 +53,7 @@ pub(super) fn accept(
     intake: &Intake,
     reports: &[Packed],
 ) -> Result<Vec<Verdict>, StoreError> {
+    check(writing, reports)?;
     let feed = mailbox::row(writing, &intake.feed)?;
     let door = Door { feed, connection: &intake.feed.connection, at: intake.at };
     let mut verdicts = Vec::with_capacity(reports.len());
@@ -78,6 +79,27 @@ pub(super) fn accept(
         mailbox::advance(writing, feed, cursor)?;
     }
     Ok(verdicts)
+}
+
+/// Refuses what only a bug can send: versions nobody kept, ids that were used before. After this nothing fails halfway.
+fn check(writing: &mut Writing<'_>, reports: &[Packed]) -> Result<(), StoreError> {
+    let mut ids = HashSet::new();
+    for Packed { report, .. } in reports {
+        let mut events = writing.connection.prepare_cached("SELECT 1 FROM event WHERE id = ?1")?;
+        let mut runs = writing.connection.prepare_cached("SELECT 1 FROM run WHERE id = ?1")?;
+        let used = |id| StoreError::Failed(format!("the id {id} was used before").into());
+        if !ids.insert(report.event) || events.exists([Id(report.event)])? {
+            return Err(used(report.event));
+        }
+        for listening in &report.playbooks {
+            let Decision::Start { run, version, .. } = &listening.decision else { continue };
+            if !ids.insert(*run) || runs.exists([Id(*run)])? {
+                return Err(used(*run));
+            }
+            versions::row(writing.connection, writing.memo, version)?;
+        }
+    }
+    Ok(())
 }
 
 /// One batch on its way in.
@@ -114,7 +136,6 @@ impl Door<'_> {
         let verdict = match self.known(writing, &report.uniqueness)? {
             Known::New { .. } if !starts => Verdict::Skipped { because: reasons(report) },
             Known::New { keys, resembles } => {
-                // The event first: an id that was used before must fail here, not pass for a playbook that ran.
                 self.keep(writing, packed, report.event, resembles)?;
                 for key in &keys {
                     writing
@@ -186,7 +207,7 @@ impl Door<'_> {
         let mut runs = Vec::new();
         for listening in &report.playbooks {
             let Decision::Start { run, version, seed } = &listening.decision else { continue };
-            let (version_row, playbook) = versions::row(writing, version)?;
+            let (version_row, playbook) = versions::row(writing.connection, writing.memo, version)?;
             let first = writing
                 .connection
                 .prepare_cached("INSERT OR IGNORE INTO event_run (event, playbook, run) VALUES (?1, ?2, ?3)")?

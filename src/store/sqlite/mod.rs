@@ -91,10 +91,20 @@ impl SqliteStore {
         F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        match &self.writer {
-            Some(writer) => writer.run(work).await,
-            None => Err(StoreError::Failed("the data folder was opened to read only".into())),
-        }
+        self.writer()?.run(true, work).await
+    }
+
+    /// Writes what [checks everything before it changes anything](Writer::run).
+    async fn write_checked<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.writer()?.run(false, work).await
+    }
+
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        self.writer.as_ref().ok_or_else(|| StoreError::Failed("the data folder was opened to read only".into()))
     }
 
     async fn ask<T, F>(&self, question: F) -> Result<T, StoreError>
@@ -168,7 +178,7 @@ impl Store for SqliteStore {
         };
         // The reports come back with the verdicts, so that their files stay pinned until the commit.
         let work = move |writing: &mut Writing<'_>| Ok((intake::accept(writing, &intake, &reports)?, reports));
-        self.write(work).await.map(|(verdicts, _)| verdicts)
+        self.write_checked(work).await.map(|(verdicts, _)| verdicts)
     }
 
     async fn feed(&self, feed: &FeedName) -> Result<Option<Feed>, StoreError> {
@@ -237,11 +247,11 @@ impl Store for SqliteStore {
             (record, Vec::new())
         };
         let work = move |writing: &mut Writing<'_>| Ok((runs::record(writing, record, &large)?, large));
-        self.write(work).await.map(|(recorded, _)| recorded)
+        self.write_checked(work).await.map(|(recorded, _)| recorded)
     }
 
     async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError> {
-        self.write(move |writing| runs::finish(writing, finish)).await
+        self.write_checked(move |writing| runs::finish(writing, finish)).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

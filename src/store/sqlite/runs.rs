@@ -52,6 +52,12 @@ pub(super) fn record(writing: &Writing<'_>, record: Record, large: &[Parcel]) ->
             format!("run {run}: event {first} would leave a gap after {next} events").into(),
         ));
     }
+    let mut made = None;
+    if let Some(LocalEffect::CreateIncident { draft, provenance, at, id, event }) = local {
+        let incident = incidents::next(writing, *draft, provenance, at, id)?;
+        // Another room's code, so before anything is changed.
+        made = Some((event(&incident), incident));
+    }
     let mut append =
         connection.prepare_cached("INSERT INTO journal (run, seq, body, event) VALUES (?1, ?2, ?3, ?4)")?;
     let (mut seq, mut large) = (codec::int(first), large.iter());
@@ -65,15 +71,14 @@ pub(super) fn record(writing: &Writing<'_>, record: Record, large: &[Parcel]) ->
         }
         seq += 1;
     }
-    let mut incident = None;
-    if let Some(LocalEffect::CreateIncident { draft, provenance, at, id, event }) = local {
-        let created = incidents::create(writing, *draft, provenance, at, id)?;
+    let incident = made.map(|(event, incident)| {
+        incidents::insert(connection, &incident)?;
         // However large: it is only known here, and the writer waits for no file.
-        let event = event(&created);
         append.execute(params![Id(run), seq, None::<i64>, event])?;
         events.push(event);
-        incident = Some(created);
-    }
+        Ok::<_, StoreError>(incident)
+    });
+    let incident = incident.transpose()?;
     for number in unsleep {
         connection
             .prepare_cached("DELETE FROM timer WHERE run = ?1 AND timer = ?2")?
@@ -114,7 +119,9 @@ pub(super) fn finish(writing: &Writing<'_>, finish: Finish) -> Result<Option<Inc
     connection.prepare_cached("DELETE FROM timer WHERE run = ?1")?.execute([Id(run)])?;
     match fallback {
         Some(fallback) if incidents::of_run(connection, run)?.is_none() => {
-            incidents::create(writing, fallback.draft, fallback.provenance, at, fallback.id).map(Some)
+            let incident = incidents::next(writing, fallback.draft, fallback.provenance, at, fallback.id)?;
+            incidents::insert(connection, &incident)?;
+            Ok(Some(incident))
         }
         _ => Ok(None),
     }

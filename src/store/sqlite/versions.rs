@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{codec::At, writer::Writing};
+use super::{
+    codec::At,
+    writer::{Memo, Writing},
+};
 use crate::store::{StoreError, Version};
 
 const COLUMNS: &str = "SELECT v.hash, p.name, v.path, v.bundle FROM version v JOIN playbook p ON";
@@ -40,14 +43,14 @@ pub(super) fn withdraw(writing: &Writing<'_>, playbook: &str, at: DateTime<Utc>)
 }
 
 /// The row of a version and of its playbook.
-pub(super) fn row(writing: &mut Writing<'_>, hash: &str) -> Result<(i64, i64), StoreError> {
-    if let Some(rows) = writing.memo.versions.get(hash) {
+pub(super) fn row(connection: &Connection, memo: &mut Memo, hash: &str) -> Result<(i64, i64), StoreError> {
+    if let Some(rows) = memo.versions.get(hash) {
         return Ok(*rows);
     }
-    let mut known = writing.connection.prepare_cached("SELECT id, playbook FROM version WHERE hash = ?1")?;
+    let mut known = connection.prepare_cached("SELECT id, playbook FROM version WHERE hash = ?1")?;
     let rows = known.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let rows = rows.ok_or_else(|| StoreError::NotFound(format!("playbook version {hash}")))?;
-    writing.memo.versions.insert(hash.to_owned(), rows);
+    memo.versions.insert(hash.to_owned(), rows);
     Ok(rows)
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Memo {
 }
 
 trait Job: Send {
+    /// Whether it may fail after it changed something, so that it needs a savepoint.
+    fn may_fail_halfway(&self) -> bool;
     /// Does the work inside the transaction and keeps the result.
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), StoreError>;
     /// Tells the caller, once the transaction is on disk or came to nothing.
@@ -43,6 +45,7 @@ trait Job: Send {
 
 struct Operation<F, T> {
     work: Option<F>,
+    may_fail_halfway: bool,
     result: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -52,6 +55,10 @@ where
     F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
+    fn may_fail_halfway(&self) -> bool {
+        self.may_fail_halfway
+    }
+
     fn run(&mut self, writing: &mut Writing<'_>) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         // An operation runs code of other rooms (a journal event is written around a number that is only known here);
@@ -104,13 +111,17 @@ impl Writer {
     }
 
     /// Runs `work` inside the next transaction; returns once that is on disk.
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    ///
+    /// A savepoint copies every page an operation touches. Operations that come with each report do without: they check
+    /// everything before they change anything, and say so here. Should one fail halfway all the same, its whole batch
+    /// is rolled back, so that nothing half done is ever committed.
+    pub(super) async fn run<T, F>(&self, may_fail_halfway: bool, work: F) -> Result<T, StoreError>
     where
         F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (caller, answer) = oneshot::channel();
-        let job = Operation { work: Some(work), result: None, caller };
+        let job = Operation { work: Some(work), may_fail_halfway, result: None, caller };
         self.queue.send(Message::Work(Box::new(job))).map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -186,15 +197,24 @@ fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]
     let run = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
     run("BEGIN IMMEDIATE")?;
     for job in batch {
-        run("SAVEPOINT operation")?;
+        let changes = connection.total_changes();
+        let savepoint = job.may_fail_halfway();
+        if savepoint {
+            run("SAVEPOINT operation")?;
+        }
         if let Err(error) = job.run(&mut Writing { connection, memo }) {
-            if error.is_passing() || connection.is_autocommit() {
+            let changed = connection.total_changes() != changes;
+            if error.is_passing() || connection.is_autocommit() || (changed && !savepoint) {
                 return Err(error);
             }
-            *memo = Memo::default();
-            run("ROLLBACK TO operation")?;
+            if savepoint {
+                *memo = Memo::default();
+                run("ROLLBACK TO operation")?;
+            }
         }
-        run("RELEASE operation")?;
+        if savepoint {
+            run("RELEASE operation")?;
+        }
     }
     run("COMMIT")?;
     Ok(())

@@ -1,0 +1,77 @@
+//! The data folder a command reads, beside a running server or without one.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{ConfigArgs, Exit};
+use crate::{
+    config::Config,
+    store::{OpenError, SqliteStore, StoreError},
+};
+
+/// Where the data are.
+#[derive(Debug, clap::Args)]
+pub struct DataArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The data folder, whatever the configuration says.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Why a command that reads has nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Its faults were printed.
+    #[error("the configuration is at fault")]
+    Config(Exit),
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Input(String),
+    #[error("{0}")]
+    World(#[from] std::io::Error),
+}
+
+impl Fault {
+    /// Says it, and how the command ends.
+    pub fn tell(&self) -> Exit {
+        eprintln!("error: {self}");
+        match self {
+            Self::Config(exit) => *exit,
+            Self::Input(_) => Exit::InputAtFault,
+            Self::Open(_) | Self::Store(_) | Self::World(_) => Exit::WorldFailed,
+        }
+    }
+}
+
+impl DataArgs {
+    /// The configuration, and the store opened to read only.
+    ///
+    /// # Errors
+    /// When the configuration is at fault or the folder holds no database of this version.
+    pub fn open(&self) -> Result<(Config, Arc<SqliteStore>), Fault> {
+        let config = self.config.load().map_err(Fault::Config)?;
+        let store = SqliteStore::open_read_only(self.data.as_deref().unwrap_or(&config.data))?;
+        Ok((config, store))
+    }
+}
+
+/// Runs a command's questions to their end.
+///
+/// # Errors
+/// What `work` fails with, or the system when it gives no threads.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(work)
+}
+
+/// Prints what a command found.
+pub fn print(text: &str) -> Result<(), Fault> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
