@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::Outcome;
 use crate::playbook::ActionSpec;
 
 /// Lists of these names lose their null members, so that an unanswered field leaves no hole.
@@ -26,8 +25,8 @@ impl InputShape {
     /// Drops keys whose value is null and null members of `tags`, `to`, `cc` and `bcc`.
     ///
     /// # Errors
-    /// A failed outcome with `BadRequest` and the name of a required key that is absent.
-    pub fn shape(&self, mut input: Value) -> Result<Value, Outcome> {
+    /// The name of a required key that is absent.
+    pub fn shape(&self, mut input: Value) -> Result<Value, &str> {
         if let Value::Object(members) = &mut input {
             members.retain(|_, value| !value.is_null());
             for name in LISTS {
@@ -37,7 +36,7 @@ impl InputShape {
             }
         }
         match self.required.iter().find(|key| input.get(key.as_str()).is_none()) {
-            Some(key) => Err(Outcome::failed("BadRequest", format!("The input '{key}' is required and has no value."))),
+            Some(key) => Err(key),
             None => Ok(input),
         }
     }
@@ -62,10 +61,7 @@ mod tests {
     #[test]
     fn an_absent_required_key_is_named() {
         for input in [json!({}), json!({"title": null})] {
-            let error =
-                shape().shape(input).map_err(|outcome| (outcome.code, outcome.error.map(|error| error.message)));
-            let message = "The input 'title' is required and has no value.".to_owned();
-            assert_eq!(error, Err(("BadRequest".to_owned(), Some(message))));
+            assert_eq!(shape().shape(input), Err("title"));
         }
     }
 }

@@ -97,12 +97,13 @@ impl Plan {
     ) -> Result<Self, UnknownAction> {
         let mut plan = Self {
             version: version.into(),
-            playbook: playbook.clone(),
+            playbook,
             parameters,
             nodes: Vec::new(),
             lists: Vec::new(),
             by_name: Vec::new(),
         };
+        let playbook = plan.playbook.clone();
         plan.list(None, &playbook.actions, actions)?;
         plan.by_name = plan.nodes.iter().zip(0..).map(|(node, index)| (node.id.clone(), index)).collect();
         plan.by_name.sort_by(|(a, _), (b, _)| fold(a).cmp(fold(b)));

@@ -422,7 +422,7 @@ impl<'s> Run<'s> {
         let (store, blank) = (&self.shared.services.store, self.blank());
         let recorded = self.shared.patiently(|| store.record(blank.with(bytes.clone()))).await?;
         self.count(&events);
-        self.apply(recorded.events)
+        self.apply(&recorded.events)
     }
 
     /// Journals a local effect with its events and applies them. Not repeated here: the change is used up.
@@ -454,10 +454,10 @@ impl<'s> Run<'s> {
         if let Some(incident) = &recorded.incident {
             self.made(incident.number);
         }
-        self.apply(recorded.events)
+        self.apply(&recorded.events)
     }
 
-    fn apply(&mut self, events: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    fn apply(&mut self, events: &[Vec<u8>]) -> Result<(), StoreError> {
         self.rows.clear();
         events
             .iter()

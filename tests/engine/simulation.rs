@@ -1,1 +1,193 @@
+//! The machine without a driver: the test decides what comes when.
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Duration, Utc};
+use larum::{
+    action::{Outcome, RunInfo},
+    engine::{Command, Delivered, Event, Input, Machine, Plan, Secrets, Step, journal},
+    playbook::Playbook,
+    secret::Vault,
+    store::run::RunStatus,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{house, probe};
+
+/// A plan of this playbook, with the probe among its actions.
+pub fn plan(playbook: Playbook) -> Arc<Plan> {
+    Arc::new(Plan::compile("version", Arc::new(playbook), Vec::new(), probe::actions()).unwrap())
+}
+
+pub fn delivered(seed: u8) -> Delivered {
+    let info = RunInfo {
+        run: Uuid::from_u128(1),
+        playbook: "report".into(),
+        version: "version".into(),
+        event: Uuid::from_u128(2),
+        kind: "form".into(),
+        summary: "a report".into(),
+        resembles: None,
+        outputs: Arc::new(json!({"headers": {}, "body": {"what": "stranger"}})),
+    };
+    Delivered { info: Arc::new(info), at: house::start(), seed: [seed; 32], secrets: Arc::new(Secrets::default()) }
+}
+
+/// An effect the machine waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    pub step: Step,
+    pub attempt: u32,
+    pub input: Arc<Value>,
+    pub journalled: Input,
+    pub started: bool,
+}
+
+/// What may happen next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Choice {
+    Start(Step, u32),
+    Finish(Step, u32),
+    Wake(u64),
+}
+
+/// A machine, what was journalled and what it asked for.
+pub struct Simulation {
+    pub machine: Machine,
+    pub journal: Vec<Vec<u8>>,
+    pub commands: Vec<Command>,
+    pub wanted: Vec<Wanted>,
+    pub timers: BTreeMap<u64, DateTime<Utc>>,
+    pub end: Option<(RunStatus, Option<Value>)>,
+    now: DateTime<Utc>,
+}
+
+impl Simulation {
+    pub fn start(plan: &Arc<Plan>, seed: u8) -> Self {
+        let (machine, commands) = Machine::start(plan.clone(), delivered(seed));
+        let mut simulation = Self {
+            machine,
+            journal: Vec::new(),
+            commands: Vec::new(),
+            wanted: Vec::new(),
+            timers: BTreeMap::new(),
+            end: None,
+            now: house::start(),
+        };
+        simulation.take(commands);
+        simulation
+    }
+
+    /// What a new process makes of a journal.
+    pub fn replay(plan: &Arc<Plan>, seed: u8, journal: &[Vec<u8>]) -> Self {
+        let mut simulation = Self::start(plan, seed);
+        journal.iter().for_each(|bytes| simulation.absorb(bytes.clone()));
+        simulation
+    }
+
+    fn take(&mut self, commands: Vec<Command>) {
+        for command in commands {
+            self.commands.push(command.clone());
+            match command {
+                Command::Perform { step, attempt, input, journalled, .. } => {
+                    self.wanted.push(Wanted { step, attempt, input, journalled, started: false });
+                }
+                Command::Drop { step, attempt } => {
+                    self.wanted.retain(|wanted| wanted.step != step || wanted.attempt != attempt);
+                }
+                Command::Sleep { timer, until } => assert!(self.timers.insert(timer, until).is_none()),
+                Command::Unsleep { timer } => assert!(self.timers.remove(&timer).is_some()),
+                Command::Finish { status, error } => {
+                    assert!(self.end.replace((status, error)).is_none(), "a run ends once");
+                }
+            }
+        }
+        while self.machine.is_paused() {
+            let more = self.machine.go_on();
+            self.take(more);
+        }
+    }
+
+    fn absorb(&mut self, bytes: Vec<u8>) {
+        let event = journal::decode(&bytes, &Vault::ephemeral("key"), Uuid::from_u128(1)).unwrap();
+        self.journal.push(bytes);
+        self.now = self.now.max(event.at());
+        match &event {
+            Event::Started { step, attempt, .. } => {
+                for wanted in &mut self.wanted {
+                    wanted.started |= wanted.step == *step && wanted.attempt == *attempt;
+                }
+            }
+            Event::Finished { step, attempt, .. } => {
+                self.wanted.retain(|wanted| wanted.step != *step || wanted.attempt != *attempt);
+            }
+            Event::Woke { timer, .. } => {
+                self.timers.remove(timer);
+            }
+            Event::Cancelled { .. } => {}
+        }
+        let commands = self.machine.apply(event);
+        self.take(commands);
+    }
+
+    /// Journals an event and applies it.
+    pub fn happens(&mut self, event: &Event) {
+        self.absorb(journal::encode(event, None).unwrap());
+    }
+
+    pub fn later(&mut self) -> DateTime<Utc> {
+        self.now += Duration::milliseconds(1);
+        self.now
+    }
+
+    /// What may happen next: effects begin and land in any order, timers fire in the order of their times.
+    pub fn choices(&self) -> Vec<Choice> {
+        let effects = self.wanted.iter().filter_map(|wanted| {
+            let (step, attempt) = (wanted.step.clone(), wanted.attempt);
+            match answer(wanted) {
+                _ if !wanted.started => Some(Choice::Start(step, attempt)),
+                Some(_) => Some(Choice::Finish(step, attempt)),
+                None => None,
+            }
+        });
+        let first = self.timers.iter().min_by_key(|(timer, until)| (**until, **timer));
+        effects.chain(first.map(|(timer, _)| Choice::Wake(*timer))).collect()
+    }
+
+    pub fn choose(&mut self, choice: &Choice) {
+        let at = self.later();
+        let event = match choice {
+            Choice::Wake(timer) => Event::Woke { timer: *timer, at: at.max(self.timers[timer]) },
+            Choice::Start(step, attempt) => {
+                let (step, attempt, input) = (step.clone(), *attempt, self.find(step, *attempt).journalled.clone());
+                Event::Started { step, attempt, at, input }
+            }
+            Choice::Finish(step, attempt) => {
+                let outcome = answer(self.find(step, *attempt)).unwrap();
+                Event::Finished { step: step.clone(), attempt: *attempt, at, outcome }
+            }
+        };
+        self.happens(&event);
+    }
+
+    fn find(&self, step: &Step, attempt: u32) -> &Wanted {
+        self.wanted.iter().find(|wanted| wanted.step == *step && wanted.attempt == attempt).unwrap()
+    }
+
+    /// Lets everything happen in order, timers only when nothing else can.
+    pub fn run(&mut self) -> RunStatus {
+        while self.end.is_none() {
+            let choice = self.choices().into_iter().next().expect("something to do or an end");
+            self.choose(&choice);
+        }
+        self.end.as_ref().map(|(status, _)| *status).unwrap()
+    }
+}
+
+/// What the probe will answer; `None` when it hangs.
+fn answer(wanted: &Wanted) -> Option<Outcome> {
+    let answers = wanted.input["answers"].as_array().cloned().unwrap_or_default();
+    let answer = answers.get(wanted.attempt as usize - 1).or(answers.last()).cloned().unwrap_or_default();
+    (answer != "hang").then(|| probe::outcome(&answer))
+}

@@ -89,9 +89,10 @@ impl Machine {
             paused: false,
             pauses: 0,
             ended: false,
-            plan: plan.clone(),
+            plan,
             trigger,
         };
+        let plan = machine.plan.clone();
         let mut out = Vec::new();
         if !machine.begin_list(&plan, 0) {
             machine.finish(&plan, &mut out);
@@ -119,8 +120,12 @@ impl Machine {
         match event {
             Event::Started { step, attempt, at, input } => self.started(&plan, &step, attempt, at, &input, &mut out),
             Event::Finished { step, attempt, outcome, .. } => self.finished(&plan, &step, attempt, outcome, &mut out),
-            Event::Woke { timer, .. } => self.woke(&plan, timer, &mut out),
-            Event::Cancelled { .. } => self.stop(&plan, RunStatus::Cancelled, None, "it was cancelled", &mut out),
+            // A timer is never set beyond the run's last instant; at that instant it is the run that times out.
+            Event::Woke { timer, .. } if self.now < self.deadline() => self.woke(&plan, timer, &mut out),
+            Event::Woke { timer, .. } => {
+                self.timers.remove(&timer);
+            }
+            Event::Cancelled { .. } => self.stop(&plan, RunStatus::Cancelled, None, "the run was cancelled", &mut out),
         }
         self.settle(&mut out);
         self.hold_limits(&plan, &mut out);
@@ -291,11 +296,11 @@ impl Machine {
         if self.now >= self.deadline() {
             let message = format!("The run lasted longer than {} days.", limits::RUN_DURATION.as_secs() / 86_400);
             let error = reason::run_error("RunTimedOut", &message);
-            self.stop(plan, RunStatus::TimedOut, Some(error), "it lasted too long", out);
+            self.stop(plan, RunStatus::TimedOut, Some(error), "the run lasted too long", out);
         } else if self.events >= limits::JOURNAL_EVENTS {
             let message = format!("The run's journal holds {} events, the most there may be.", limits::JOURNAL_EVENTS);
             let error = reason::run_error("JournalFull", &message);
-            self.stop(plan, RunStatus::Failed, Some(error), "its journal is full", out);
+            self.stop(plan, RunStatus::Failed, Some(error), "the journal is full", out);
         }
     }
 
@@ -377,7 +382,10 @@ impl Machine {
                 };
                 let input = match shape.shape(input) {
                     Ok(input) => Arc::new(input),
-                    Err(outcome) => return self.end(plan, index, ending(outcome), out),
+                    Err(key) => {
+                        let error = Some(reason::missing_input(&node.id, key));
+                        return self.end(plan, index, Ending::new(ActionStatus::Failed, "BadRequest", error), out);
+                    }
                 };
                 self.slots[index as usize].input = Some(input.clone());
                 match action.nature {

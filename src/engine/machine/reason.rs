@@ -60,9 +60,9 @@ pub(super) fn timed_out(id: &str) -> ErrorInfo {
     error(ACTION_TIMED_OUT, format!("The execution of template action '{id}' timed out."))
 }
 
-/// The run ended before it did.
+/// The run, or the container, ended before it did.
 pub(super) fn terminated(id: &str, why: &str) -> ErrorInfo {
-    error(TERMINATED, format!("The execution of template action '{id}' ended with the run: {why}."))
+    error(TERMINATED, format!("The execution of template action '{id}' ended early: {why}."))
 }
 
 /// An expression in an action's inputs has no value.
@@ -74,6 +74,11 @@ pub(super) fn invalid_template(id: &str, fault: &EvalError) -> ErrorInfo {
             fault.message
         ),
     )
+}
+
+/// A required input is absent, or null, which is the same.
+pub(super) fn missing_input(id: &str, key: &str) -> ErrorInfo {
+    error("BadRequest", format!("The input '{key}' of action '{id}' is required and has no value."))
 }
 
 /// A condition came out as something else than true or false.
