@@ -301,6 +301,8 @@ async fn a_hostile_json_submission_is_refused_with_words() {
         ("twenty thousand choices", &listed),
         ("too long by one character", &format!(r#"{{"what":"{long}"}}"#)),
         ("two lines where one is asked for", r#"{"what":"x","place":"a\r\nBcc: b@example.com"}"#),
+        ("two lines by another name", r#"{"what":"x","place":"a\u2028b"}"#),
+        ("a name that reads backwards", r#"{"what":"x","place":"gpj.\u202eexe"}"#),
         ("a NUL", r#"{"what":"a\u0000b"}"#),
         ("an escape sequence", r#"{"what":"\u001b[2J"}"#),
         ("a broken surrogate", r#"{"what":"\ud800"}"#),

@@ -74,7 +74,8 @@ pub fn first_bytes(text: &str, limit: usize) -> &str {
 }
 
 /// Unicode's bidirectional controls (UAX #9), the zero-width no-break space, and the tag characters that hide text.
-fn turns_direction(c: char) -> bool {
+#[must_use]
+pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
         || matches!(c, '\u{e0000}'..='\u{e007f}')
 }

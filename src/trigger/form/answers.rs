@@ -13,6 +13,7 @@ use serde_json::{Number, error::Category};
 use crate::{
     diagnostic::nearest,
     limits::{FORM_ANSWER_CHARS, FORM_ANSWERS, FORM_NUMBER},
+    mail::shown::turns_direction,
     playbook::{Field, FieldType},
 };
 
@@ -400,11 +401,13 @@ fn text(field: &Field, given: String) -> Result<Answer, String> {
         return unanswered(field);
     }
     let lines = field.kind == FieldType::LongText;
-    if !lines && value.contains(['\n', '\r']) {
+    if !lines && value.contains(['\n', '\r', '\u{2028}', '\u{2029}']) {
         return Err("This must be a single line.".to_owned());
     }
-    if value.chars().any(|c| c.is_control() && c != '\t' && !(lines && c == '\n')) {
-        return Err("This holds a control character, which no keyboard types.".to_owned());
+    // Marks that turn the writing direction belong in running text; in a line they make one name look like another.
+    let hidden = |c: char| (c.is_control() && c != '\t' && !(lines && c == '\n')) || (!lines && turns_direction(c));
+    if value.contains(hidden) {
+        return Err("This holds a hidden character, as copied text may; type it anew.".to_owned());
     }
     let most = field.max_length.unwrap_or(FORM_ANSWER_CHARS);
     // A text of so many bytes need not be counted.
