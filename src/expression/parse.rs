@@ -27,7 +27,12 @@ pub(crate) fn expression(text: &str) -> Parsed<Expr> {
     let expr = parser.expression()?;
     parser.space();
     if parser.at < text.len() {
-        return Err(parser.stray());
+        let error = parser.stray();
+        return Err(match error.help {
+            Some(_) => error,
+            None => error
+                .help("'@' makes the whole string one expression: inside text write @{…}, and '@@' for a plain '@'"),
+        });
     }
     Ok(expr)
 }
@@ -94,10 +99,22 @@ impl<'t> Parser<'t> {
 
     /// What comes next is not what the grammar allows here.
     fn stray(&self) -> CompileError {
-        match self.peek() {
-            None => CompileError::syntax(self.here(), "the expression ends too early"),
-            Some('"') => self.double_quotes(),
-            Some(found) => CompileError::syntax(self.here(), format!("'{found}' is not expected here")),
+        let Some(found) = self.peek() else {
+            return CompileError::syntax(self.here(), "the expression ends too early");
+        };
+        if found == '"' {
+            return self.double_quotes();
+        }
+        let error = CompileError::syntax(self.here(), format!("'{found}' is not expected here"));
+        let before = self.text[..self.at].trim_end().chars().next_back();
+        let operator = |c: char| matches!(c, '=' | '!' | '<' | '>' | '&' | '|' | '+' | '*' | '/');
+        if operator(found) || before.is_some_and(operator) {
+            return error.help("there are no operators: write equals(a, b), not(a), and(a, b), add(a, b)");
+        }
+        match found {
+            '{' => error.help("there are no object literals: write json('{…}')"),
+            '[' => error.help("there are no array literals: write createArray(…)"),
+            _ => error,
         }
     }
 
@@ -356,7 +373,7 @@ fn unknown_root(name: &str, at: Range<usize>) -> CompileError {
     let error = CompileError::new(Kind::UnknownName, at, format!("nothing is called '{name}' here"));
     match crate::diagnostic::nearest(name, functions::ROOTS.iter().copied().chain(["true", "false", "null"])) {
         Some(near) => error.help(format!("did you mean '{near}'?")),
-        None => error.help("text stands in single quotes: 'text'"),
+        None => error.help("text stands in single quotes: 'text'; a string that only begins with '@' begins with '@@'"),
     }
 }
 

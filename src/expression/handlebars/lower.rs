@@ -49,14 +49,14 @@ fn syntax(source: &str, mustaches: &[Mustache], error: &handlebars::TemplateErro
         Reason::InvalidParam(parameter) => format!("'{parameter}' is no parameter"),
         Reason::InvalidSyntax(_) => match unclosed(source, mustaches) {
             Some(open) => {
-                let name: String = source[open.clone()].chars().filter(|c| !c.is_whitespace()).collect();
-                return CompileError::syntax(open, format!("'{name}' is not closed"));
+                let written = source[open.clone()].lines().next().unwrap_or_default();
+                return CompileError::syntax(open.clone(), format!("'{written}' is not closed"));
             }
             None => "the template does not follow the grammar of handlebars here".to_owned(),
         },
         _ => "the template does not follow the grammar of handlebars here".to_owned(),
     };
-    CompileError::syntax(range, message)
+    CompileError::syntax(range, message).help("between '{{' and '}}' stands a name, or a function and its parameters")
 }
 
 /// The innermost block that nothing closes.
@@ -213,7 +213,13 @@ impl Lowering<'_> {
         if parameters.len() != wanted {
             let words = if wanted == 1 { "one parameter" } else { "two parameters" };
             let message = format!("the block '{name}' takes {words} and was given {}", parameters.len());
-            return Err(CompileError::new(Kind::UnknownBlock, at, message));
+            let error = CompileError::new(Kind::UnknownBlock, at, message);
+            return Err(match block.params.first().and_then(Parameter::as_name) {
+                Some(function) if functions::find(function).is_some() => {
+                    error.help(format!("put a call in parentheses: {{{{#{name} ({function} …)}}}}"))
+                }
+                _ => error,
+            });
         }
         let names = match &block.block_param {
             None => Vec::new(),
