@@ -71,16 +71,32 @@ pub(super) fn instant(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6f0Z").to_string()
 }
 
+/// The input of an HTTP call with its `Authorization` header hidden, if it has one: Logic Apps never records it.
+fn without_authorization(input: &Value) -> Option<Value> {
+    let is_private = |name: &String| name.eq_ignore_ascii_case("authorization");
+    input.get("headers")?.as_object()?.keys().find(|name| is_private(name))?;
+    let mut clean = input.clone();
+    for (_, value) in clean.get_mut("headers")?.as_object_mut()?.iter_mut().filter(|(name, _)| is_private(name)) {
+        *value = REDACTED.into();
+    }
+    Some(clean)
+}
+
 impl Machine {
     /// The records of every action in file order, JSON text: what is kept once the run has ended. `secure:` fields and
     /// secrets are left out.
     #[must_use]
     pub fn records(&self) -> String {
         let hidden = Value::String(REDACTED.to_owned());
+        let without: Vec<Option<Value>> =
+            self.slots.iter().map(|slot| slot.input.as_deref().and_then(without_authorization)).collect();
         let records: Vec<ActionRecord<'_>> = (0..count(&self.plan.nodes))
             .map(|index| {
                 let node = self.plan.node_at(index);
                 let mut record = ActionRecord::of(self, index);
+                if let Some(clean) = without.get(index as usize).and_then(Option::as_ref) {
+                    record.inputs = Some(clean);
+                }
                 if node.secure_inputs {
                     record.inputs = record.inputs.map(|_| &hidden);
                 }
@@ -96,5 +112,19 @@ impl Machine {
         let mut clean = serde_json::to_value(&records).unwrap_or_default();
         self.trigger.secrets.redact(&mut clean);
         clean.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authorization_header_is_never_recorded() {
+        let input = json!({"url": "x", "headers": {"Accept": "a", "AUTHORIZATION": "Basic 1"}});
+        let clean = without_authorization(&input).expect("a clean copy");
+        assert_eq!(clean, json!({"url": "x", "headers": {"Accept": "a", "AUTHORIZATION": REDACTED}}));
+        assert_eq!(without_authorization(&json!({"headers": {"Accept": "a"}})), None);
+        assert_eq!(without_authorization(&json!({"headers": "authorization"})), None);
     }
 }
