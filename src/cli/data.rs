@@ -63,7 +63,7 @@ impl DataArgs {
 /// # Errors
 /// What `work` fails with, or the system when it gives no threads.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    tokio::runtime::Builder::new_current_thread().build()?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 /// Prints what a command found.

@@ -65,7 +65,6 @@ enum Command {
     Incidents(incidents::Args),
     New(new::Args),
     Next(next::Args),
-    Next(next::Args),
     Run(run::Args),
     Runs(runs::Args),
     Serve(serve::Args),
@@ -80,21 +79,9 @@ pub fn main() -> ExitCode {
         Command::Incidents(args) => incidents::run(&args),
         Command::New(args) => new::run(&args),
         Command::Next(args) => next::run(&args),
-        Command::Next(args) => next::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
     exit.into()
-}
-
-/// Runs a command's work on a tokio runtime.
-fn block_on(work: impl Future<Output = Exit>) -> Exit {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work),
-        Err(error) => {
-            eprintln!("larum: the runtime cannot be started: {error}");
-            Exit::WorldFailed
-        }
-    }
 }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{ConfigArgs, Exit, Output};
+use super::{ConfigArgs, Exit, Output, data, runs};
 use crate::{
     app::{Core, Reading},
     clock::{Clock, SystemClock},
@@ -84,22 +84,25 @@ struct Event {
 /// Runs and prints; a run that does not succeed exits with 1.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    super::block_on(async {
-        match one(args).await {
-            Ok(run) => {
-                let succeeded = run.status == RunStatus::Succeeded;
-                println!("{:?} {:?} {}", args.output, run.status, run.actions.as_ref().unwrap_or(&Value::Null));
-                if succeeded { Exit::Done } else { Exit::InputAtFault }
-            }
-            Err(error) => {
-                eprintln!("larum run: {error}");
-                error.exit()
+    let done = data::block_on(async { Ok(one(args).await) });
+    match done {
+        Ok(Ok((run, incident))) => {
+            let printed = data::print(&runs::shown(&run, incident, args.output));
+            match (printed, run.status) {
+                (Err(fault), _) => fault.tell(),
+                (Ok(()), RunStatus::Succeeded) => Exit::Done,
+                (Ok(()), _) => Exit::InputAtFault,
             }
         }
-    })
+        Ok(Err(error)) => {
+            eprintln!("larum run: {error}");
+            error.exit()
+        }
+        Err(fault) => fault.tell(),
+    }
 }
 
-async fn one(args: &Args) -> Result<StoredRun, RunError> {
+async fn one(args: &Args) -> Result<(StoredRun, Option<u64>), RunError> {
     let mut config = args.config.load().map_err(|_| RunError::Faults)?;
     let event = args.event.as_deref().map_or_else(|| Ok(Event::nothing()), Event::read)?;
     let as_file = Path::new(&args.playbook);
@@ -123,9 +126,10 @@ async fn one(args: &Args) -> Result<StoredRun, RunError> {
     let live = find(&core.door.library.current(), &args.playbook, as_file, &reading)?;
     let run = open(&core, &live, event).await?;
     let ended = end(&core, run).await?;
+    let incident = core.store.incident_of_run(run).await?;
     core.close().await;
     drop(temporary);
-    Ok(ended)
+    Ok((ended, incident))
 }
 
 /// The playbook that is meant, by file or by name.

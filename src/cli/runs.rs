@@ -101,10 +101,15 @@ fn show(args: &Show) -> Result<(), Fault> {
         let run = store.load_run(id).await?.ok_or_else(missing)?;
         Ok((run, store.incident_of_run(id).await?))
     })?;
-    data::print(&match args.output {
-        Output::Json => format!("{:#}\n", as_json(&run, incident)),
-        Output::Text => as_text(&run, incident),
-    })
+    data::print(&shown(&run, incident, args.output))
+}
+
+/// A run as `show` prints it.
+pub(super) fn shown(run: &StoredRun, incident: Option<u64>, output: Output) -> String {
+    match output {
+        Output::Json => format!("{:#}\n", as_json(run, incident)),
+        Output::Text => as_text(run, incident),
+    }
 }
 
 /// The run of an id, or the newest whose id ends so.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io::IsTerminal, net::SocketAddr};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use super::{ConfigArgs, Exit};
+use super::{ConfigArgs, Exit, data};
 use crate::{
     app::{App, Core, Reading},
     config::{Config, Connection},
@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     log();
-    super::block_on(serve(config))
+    data::block_on(async { Ok(serve(config).await) }).unwrap_or_else(|fault| fault.tell())
 }
 
 async fn serve(config: Config) -> Exit {
