@@ -88,7 +88,7 @@ fn a_bundle_holds_what_decides_and_nothing_else() {
     write(
         "greet.yaml",
         "name: greet\nparameters: {region: {type: string}, size: {type: int, default: 3}, token: {type: securestring}}\n\
-         trigger: {mailbox: {}}\nactions:\n  - {id: say, action: compose, with: {value: '{{> greeting}} @@'}}\n",
+         trigger: {mailbox: {}}\nactions:\n  - {id: say, action: compose, with: {inputs: '{{> greeting}} @@'}}\n",
     );
     write("greet.test.yaml", "not a playbook");
     let config =
@@ -123,7 +123,7 @@ fn a_broken_template_breaks_only_what_uses_it() {
     write("templates/around.hbs", "{{> broken}}");
     let playbook = |name: &str, template: &str| {
         format!(
-            "name: {name}\ntrigger: {{mailbox: {{}}}}\nactions:\n  - {{id: say, action: compose, with: {{value: '{{{{> {template}}}}}'}}}}\n"
+            "name: {name}\ntrigger: {{mailbox: {{}}}}\nactions:\n  - {{id: say, action: compose, with: {{inputs: '{{{{> {template}}}}}'}}}}\n"
         )
     };
     write("bad.yaml", &playbook("bad", "around"));
@@ -148,7 +148,7 @@ trigger:
 actions:
   - id: a
     action: compose
-    with: {value: '@concat(', extra: 1}
+    with: {inputs: '@concat(', extra: 1}
   - id: b
     run_after: {c: [succeeded]}
     action: http
@@ -160,8 +160,8 @@ actions:
             "LR0010 1:1", // nam
             "LR0030 3:21",
             "LR0031 3:42",
-            "LR0050 7:28",
-            "LR0041 7:31",
+            "LR0050 7:29",
+            "LR0041 7:32",
             "LR0022 9:17",
             "LR0042 10:13", // url
             "LR0042 10:13", // method
@@ -177,18 +177,18 @@ fn what_has_ended_can_be_read_with_everything_inside_it() {
         "name: example
 trigger: {manual: {}}
 actions:
-  - {id: first, action: compose, with: {value: 1}}
+  - {id: first, action: compose, with: {inputs: 1}}
   - id: Fork
     if: '@equals(actions.first, 1)'
     then:
-      - {id: one, action: compose, with: {value: '@actions.FIRST'}}
-      - {id: two, action: compose, with: {value: '@actions.one'}}
+      - {id: one, action: compose, with: {inputs: '@actions.FIRST'}}
+      - {id: two, action: compose, with: {inputs: '@actions.one'}}
     else: []
   - id: last
     run_after: {fork: [succeeded, failed, timed_out, skipped, cancelled]}
     action: compose
-    with: {value: '@concat(string(result(''fork'')), string(actions.two), string(actions.first))'}
-  - {id: beside, run_after: {}, action: compose, with: {value: '@trigger.anything.at.all'}}
+    with: {inputs: '@concat(string(result(''fork'')), string(actions.two), string(actions.first))'}
+  - {id: beside, run_after: {}, action: compose, with: {inputs: '@trigger.anything.at.all'}}
 ",
     );
     let every = [Succeeded, Failed, TimedOut, Skipped, Cancelled];
@@ -252,4 +252,54 @@ fn a_file_that_is_not_there_or_too_large_is_a_fault_of_its_own() {
     let Loading { faults, .. } = load_folder(&paths, None, &Config::default(), &vocabulary());
     let codes: Vec<_> = faults.iter().map(|fault| fault.code.to_string()).collect();
     assert_eq!(codes, ["LR0003", "LR0001"]);
+}
+
+#[test]
+fn the_real_actions_say_which_values_they_take() {
+    let source = "name: example
+trigger: {manual: {}}
+actions:
+  - id: create
+    action: create_incident
+    with: {title: x, severity: Hihg, status: active, tags: x, classification: TruePositive - SuspiciousActivity}
+  - {id: tell, action: send_email, with: {to: a@example.com, subject: 5, boddy: x, is_html: 'true'}}
+  - {id: call, action: http, with: {metod: GET, url: 'https://example.com'}}
+";
+    insta::assert_snapshot!(shown(&load(&bundle(source), &action::vocabulary()).unwrap_err()));
+}
+
+#[test]
+fn every_key_of_the_configuration_is_read() {
+    let text = "
+server: {listen: '0.0.0.0:80', public_url: https://reports.example.com, trusted_proxies: [10.0.0.0/8, '::1'], form_posts_per_minute: 5}
+data: /var/lib/larum
+playbooks: [playbooks, more/one.yaml]
+connections:
+  inbox: {maildir: {path: mail, start: now}}
+  soc-mailbox:
+    imap:
+      host: imap.example.com
+      port: 1993
+      ca_file: ca.pem
+      username: soc@example.com
+      password: {env: SOC_PASSWORD}
+      start: 2026-11-24
+      addresses: [soc@example.com, security@example.com]
+  local: {imap: {host: '127.0.0.1', tls: none, username: soc, password: {file: soc.txt}, start: '2026-11-24T09:00:00+01:00'}}
+  outgoing: {smtp: {host: smtp.example.com, tls: starttls, from: 'SOC <soc@example.com>', username: soc, password: {file: /run/secrets/smtp}}}
+  relay: {smtp: {host: localhost, tls: none, from: soc@example.com}}
+  api:
+    http:
+      base_url: https://api.example.com/v1
+      authentication: {type: basic, username: larum, password: {env: API}}
+      allow_networks: [192.168.0.0/16]
+  other: {http: {base_url: https://other.example.com, authentication: {type: Bearer, token: {env: TOKEN}}}}
+workspace: {subscription: 12345678-0000-0000-0000-000000000000, resource_group: soc, name: main}
+runs: {keep: 30d}
+parameters:
+  triage: {region: north, limits: {low: 1, high: 5}, token: {env: TRIAGE}}
+";
+    let config = Config::read(&Source::new("larum.yaml", text), std::path::Path::new("/etc/larum"))
+        .unwrap_or_else(|faults| panic!("{}", shown(&faults)));
+    insta::assert_debug_snapshot!(config);
 }

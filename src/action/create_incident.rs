@@ -29,9 +29,11 @@ struct Input {
     description: Text,
     /// `High`, `Medium`, `Low` or `Informational`, in any letter case. Default `Medium`.
     #[serde(default)]
+    #[schemars(extend("enum" = ["High", "Medium", "Low", "Informational"]))]
     severity: Text,
     /// `New`, `Active` or `Closed`, in any letter case. Default `New`. `Closed` needs a classification.
     #[serde(default)]
+    #[schemars(extend("enum" = ["New", "Active", "Closed"]))]
     status: Text,
     /// Who it is assigned to: an object id, a user principal name or a mail address.
     #[serde(default)]
@@ -45,6 +47,7 @@ struct Input {
     classification: Text,
     /// `SuspiciousActivity`, `SuspiciousButExpected`, `IncorrectAlertLogic` or `InaccurateData`.
     #[serde(default)]
+    #[schemars(extend("enum" = ["SuspiciousActivity", "SuspiciousButExpected", "IncorrectAlertLogic", "InaccurateData"]))]
     classification_reason: Text,
     /// Why it was classified so, in words.
     #[serde(default)]

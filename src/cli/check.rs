@@ -98,3 +98,48 @@ impl Report {
         writeln!(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(files: &[(&str, &str)]) -> (String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let config = folder.path().join("larum.yaml");
+        let playbooks = files.iter().map(|(name, _)| folder.path().join(name)).filter(|path| *path != config).collect();
+        let report = Report::of(&Args { paths: playbooks, config: Some(config), format: Output::Text });
+        let (mut text, mut json) = (Vec::new(), Vec::new());
+        report.text(&mut text).unwrap();
+        report.json(&mut json).unwrap();
+        let place = format!("{}/", folder.path().display());
+        let shown = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&place, "");
+        (shown(text), shown(json))
+    }
+
+    const GOOD: &str = "name: good\ntrigger: {manual: {}}\nactions: [{id: a, action: compose, with: {inputs: 1}}]\n";
+
+    #[test]
+    fn faults_are_counted_over_files() {
+        let bad = GOOD.replace("name: good", "name: bad!").replace("manual", "manul");
+        let (text, json) = report(&[("larum.yaml", "server: {}\n"), ("a.yaml", GOOD), ("b.yaml", &bad)]);
+        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(json);
+    }
+
+    #[test]
+    fn a_configuration_at_fault_is_not_held_against_the_playbooks() {
+        let playbook = GOOD.replace("{manual: {}}", "{mailbox: {connection: soc}}");
+        let (text, _) =
+            report(&[("larum.yaml", "conections: {soc: {maildir: {path: mail}}}\n"), ("a.yaml", &playbook)]);
+        assert!(text.ends_with("1 fault in 1 of 2 files\n"), "{text}");
+    }
+
+    #[test]
+    fn nothing_wrong_is_said_in_one_line() {
+        let (text, _) = report(&[("larum.yaml", ""), ("a.yaml", GOOD)]);
+        assert_eq!(text, "no faults in 2 files\n");
+    }
+}

@@ -38,6 +38,10 @@ pub struct Args {
 
 /// Lists or copies.
 pub fn run(args: &Args) -> Exit {
+    run_in(Path::new(FOLDER), args)
+}
+
+fn run_in(folder: &Path, args: &Args) -> Exit {
     let Some(from) = args.from.as_deref().or(args.name.as_deref()) else {
         return if list(&mut io::stdout().lock()).is_ok() { Exit::Done } else { Exit::WorldFailed };
     };
@@ -56,7 +60,7 @@ pub fn run(args: &Args) -> Exit {
         eprintln!("error: `{name}` is not a name: it is made of letters, digits, `-` and `_`");
         return Exit::WrongUsage;
     }
-    let path = Path::new(FOLDER).join(format!("{name}.yaml"));
+    let path = folder.join(format!("{name}.yaml"));
     match write(&path, &renamed(text, from, name)) {
         Ok(()) => {
             println!("{}", path.display());
@@ -92,4 +96,43 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gallery_is_what_the_repository_has() {
+        let mut on_disk: Vec<String> = fs::read_dir("playbooks")
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned))
+            .filter(|name| !name.ends_with(".test"))
+            .collect();
+        on_disk.sort();
+        assert_eq!(on_disk, GALLERY.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_playbook_is_copied_under_its_new_name_and_never_over_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = Args { name: Some("my-review".into()), from: Some("weekly-access-review".into()) };
+        let folder = folder.path().join("playbooks");
+        assert_eq!(run_in(&folder, &args), Exit::Done);
+        let written = fs::read_to_string(folder.join("my-review.yaml")).unwrap();
+        assert!(written.contains("\nname: my-review\n"), "{written}");
+        fs::write(folder.join("my-review.yaml"), "mine").unwrap();
+        assert_eq!(run_in(&folder, &args), Exit::InputAtFault);
+        assert_eq!(fs::read_to_string(folder.join("my-review.yaml")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn what_the_gallery_does_not_have_and_what_is_no_name_is_wrong_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = |name: &str, from: &str| Args { name: Some(name.into()), from: Some(from.into()) };
+        assert_eq!(run_in(folder.path(), &args("x", "weekly-acces-review")), Exit::WrongUsage);
+        assert_eq!(run_in(folder.path(), &args("../x", "weekly-access-review")), Exit::WrongUsage);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

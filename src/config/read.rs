@@ -119,7 +119,7 @@ impl Reader<'_> {
             match text.parse::<SocketAddr>() {
                 Ok(address) => server.listen = address,
                 Err(_) => {
-                    self.bad(&given, format!("`{text}` is not an address and a port"), "write it like 127.0.0.1:8787")
+                    self.bad(&given, format!("`{text}` is not an address and a port"), "write it like 127.0.0.1:8787");
                 }
             }
         }

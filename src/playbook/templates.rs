@@ -132,3 +132,20 @@ impl Compiled {
         names.into_iter().filter_map(|name| self.sources.get(&name).map(|text| (name.clone(), text.clone()))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_of_the_repository_is_built_in() {
+        let mut faults = Vec::new();
+        let on_disk: Vec<String> = files(Path::new("templates"), &["hbs"], &mut faults)
+            .iter()
+            .map(|path| path.strip_prefix("templates").unwrap().with_extension("").display().to_string())
+            .filter(|name| !name.starts_with(PORTAL))
+            .collect();
+        assert_eq!(faults, []);
+        assert_eq!(on_disk, BUILTIN.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+    }
+}

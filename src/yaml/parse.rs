@@ -313,3 +313,41 @@ fn scalar_span(text: &str, span: Range<usize>, style: ScalarStyle) -> Range<usiz
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{
+        diagnostic::{Faults, Source},
+        yaml::parse,
+    };
+
+    #[test]
+    fn values_are_typed_by_the_core_rules_of_yaml_1_2() {
+        let yaml = "[~, null, '', yes, on, true, 1, -1, 1.5, 1e3, 0x1F, 0o17, 012, '5', 1_000, 2026-11-24, 12:30, a b, \"\\n\"]";
+        let root = parse(&mut Faults::new(&Source::new("test.yaml", yaml))).unwrap();
+        let wanted = json!([
+            null,
+            null,
+            "",
+            "yes",
+            "on",
+            true,
+            1,
+            -1,
+            1.5,
+            1000.0,
+            31,
+            15,
+            "012",
+            "5",
+            "1_000",
+            "2026-11-24",
+            "12:30",
+            "a b",
+            "\n",
+        ]);
+        assert_eq!(root.to_json(), wanted);
+    }
+}

@@ -116,3 +116,44 @@ fn literal(text: &Text, span: &Range<usize>, file: &str) -> Option<Places> {
     places.at.push(end);
     Some(places)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        diagnostic::{Faults, Source},
+        yaml::{Value, parse},
+    };
+
+    /// What the file says where the value says `needle`.
+    fn written(yaml: &str, needle: &str) -> String {
+        let source = Source::new("test.yaml", yaml);
+        let root = parse(&mut Faults::new(&source)).unwrap();
+        let Value::Map(entries) = root.value else { panic!("{yaml}") };
+        let node = &entries[0].value;
+        let at = node.as_text().unwrap().find(needle).unwrap();
+        yaml[node.place(&source, at..at + needle.len())].to_owned()
+    }
+
+    #[test]
+    fn a_place_in_a_text_is_found_in_the_file() {
+        for yaml in [
+            "a: some NEEDLE here",
+            "a: 'it''s a NEEDLE'",
+            "a: \"a \\\"quoted\\\" \\t NEEDLE\"",
+            "ä: \"ünïcödé NEEDLE\"",
+            "a: |\n  first\n  NEEDLE\nb: 1",
+            "a: |\r\n  first\r\n\r\n    indented NEEDLE\r\nb: 1\r\n",
+            "a: |+\n    NEEDLE ü\n\n\nb: 1",
+            "a: |-\n  ä\n  NEEDLE",
+        ] {
+            assert_eq!(written(yaml, "NEEDLE"), "NEEDLE", "{yaml}");
+        }
+    }
+
+    #[test]
+    fn where_the_value_is_written_differently_the_whole_text_is_the_place() {
+        assert_eq!(written("a: \"\\u0041 NEEDLE\"", "NEEDLE"), "\"\\u0041 NEEDLE\"");
+        assert_eq!(written("a: two\n  lines", "lines"), "two\n  lines");
+        assert_eq!(written("a: >-\n  two\n  lines\n", "lines"), "two\n  lines");
+    }
+}

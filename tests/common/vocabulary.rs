@@ -82,7 +82,7 @@ struct Authentication {
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 struct Compose {
-    value: serde_json::Value,
+    inputs: serde_json::Value,
 }
 
 #[derive(JsonSchema)]

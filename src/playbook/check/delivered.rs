@@ -64,3 +64,21 @@ pub(super) fn fields(trigger: &Trigger) -> Option<Vec<(&str, Members)>> {
         Trigger::Manual => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::DateTime;
+
+    use super::MAILBOX;
+
+    #[test]
+    fn a_mail_delivers_what_is_checked_against() {
+        let raw = b"From: a@example.com\r\nSubject: x\r\n\r\nhello\r\n";
+        let mail = crate::mail::read(raw, DateTime::UNIX_EPOCH).unwrap();
+        let delivered: BTreeSet<&str> = mail.trigger.as_object().unwrap().keys().map(String::as_str).collect();
+        let checked: BTreeSet<&str> = MAILBOX.iter().map(|(name, _)| *name).collect();
+        assert_eq!(delivered, checked);
+    }
+}

@@ -225,6 +225,10 @@ impl<'s> Schema<'s> {
         let mut seen = Vec::new();
         while let Some(node) = waiting.pop() {
             out.push(node);
+            // Choices narrow what they refer to.
+            if !node["enum"].is_null() {
+                continue;
+            }
             for key in ["anyOf", "oneOf", "allOf"] {
                 waiting.extend(node[key].as_array().into_iter().flatten());
             }
@@ -274,7 +278,7 @@ impl<'s> Schema<'s> {
             match &node["type"] {
                 Json::String(kind) if node["enum"].is_null() && node["const"].is_null() => wanted.types.push(kind),
                 Json::Array(kinds) if node["enum"].is_null() => {
-                    wanted.types.extend(kinds.iter().filter_map(Json::as_str))
+                    wanted.types.extend(kinds.iter().filter_map(Json::as_str));
                 }
                 _ => {}
             }

@@ -87,8 +87,7 @@ fn report_cycles(steps: &[Step<'_>], run_after: &[RunAfter], before: &[BTreeSet<
         // Walk the circle backwards, so that it reads in the order of waiting.
         let mut path = vec![name(at)];
         let mut here = at;
-        loop {
-            let RunAfter::After(after) = &run_after[here] else { break };
+        while let RunAfter::After(after) = &run_after[here] {
             let Some((next, _)) = after.iter().find(|(index, _)| circle.contains(index)) else { break };
             path.push(name(*next));
             here = *next;
