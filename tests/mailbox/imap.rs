@@ -6,7 +6,7 @@ use std::{
 };
 
 use larum::{
-    config::Start,
+    config::{self, Connection, Start, Tls},
     mail::guard,
     store::{Store, mailbox::Cursor, query::HistoryOutcome},
 };
@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Sends a mail over SMTP.
-async fn send(smtp: &Smtp, id: &str, subject: &str) {
+async fn send(smtp: &Smtp, from: &str, id: &str, subject: &str) {
     use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
     let message = Message::builder()
-        .from("reporter@larum.test".parse().unwrap())
+        .from(from.parse().unwrap())
         .to("soc@larum.test".parse().unwrap())
         .message_id(Some(format!("<{id}>")))
         .subject(subject)
@@ -42,10 +42,77 @@ async fn a_mail_sent_by_smtp_is_accepted_by_idle_within_five_seconds() {
     let larum = Larum::start_with(data.path(), &connections, vec![trigger], timing, crate::kit::CREATE).await;
     larum.await_met("soc").await;
     for number in 0..2 {
-        send(&smtp, &format!("{number}@larum.test"), "incident: north door").await;
+        send(&smtp, "reporter@larum.test", &format!("{number}@larum.test"), "incident: north door").await;
         within(Duration::from_secs(5), "the mail is accepted", async || larum.accepted("soc").await == number + 1)
             .await;
     }
+    larum.stop().await;
+}
+
+/// Every mail becomes an incident, and its sender is told.
+const ACKNOWLEDGE: &str = r#"
+  - id: create
+    action: create_incident
+    with: {title: "{{trigger.subject}}", description: "{{trigger.text}}"}
+  - id: acknowledge
+    action: send_email
+    with:
+      to: "{{trigger.from}}"
+      subject: "Received: {{trigger.subject}} (#{{actions.create.properties.incidentNumber}})"
+      body: Thank you for the report.
+"#;
+
+/// A header of a mail, in lower case names, unfolded.
+fn header(mail: &str, name: &str) -> Option<String> {
+    let head = mail.split("\n\n").next().unwrap_or_default().replace("\n ", " ").replace("\n\t", " ");
+    head.lines().find_map(|line| {
+        let (known, value) = line.split_once(':')?;
+        known.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs dovecot and postfix"]
+async fn the_sender_is_answered_and_an_answer_in_the_polled_mailbox_starts_nothing() {
+    let (data, dovecot) = (data(), Dovecot::start());
+    let smtp = Smtp::start(&dovecot);
+    let outgoing = Connection::Smtp(config::Smtp {
+        host: "127.0.0.1".to_owned(),
+        port: smtp.port,
+        tls: Tls::None,
+        from: "SOC <soc@larum.test>".to_owned(),
+        username: None,
+        password: None,
+    });
+    let connections = [("soc", imap(data.path(), dovecot.port, Start::Now)), ("outgoing", outgoing)];
+    let listens = vec![on(Some("soc"))];
+    let larum = Larum::start_with(data.path(), &connections, listens, crate::kit::QUICK, ACKNOWLEDGE).await;
+    larum.await_met("soc").await;
+    send(&smtp, "reporter@larum.test", "first@larum.test", "incident: north door").await;
+    within(DEADLINE, "the sender is answered", async || dovecot.files("reporter", "INBOX").len() == 1).await;
+    let answer = dovecot.mails("reporter", "INBOX").remove(0).replace("\r\n", "\n");
+    let said = |name| header(&answer, name);
+    assert_eq!(said("Subject").as_deref(), Some("Received: incident: north door (#1)"));
+    assert_eq!(said("From").as_deref(), Some("SOC <soc@larum.test>"));
+    assert_eq!(said("To").as_deref(), Some("reporter@larum.test"));
+    assert_eq!(said("In-Reply-To").as_deref(), Some("<first@larum.test>"));
+    assert_eq!(said("References").as_deref(), Some("<first@larum.test>"));
+    assert_eq!(said("Auto-Submitted").as_deref(), Some("auto-replied"));
+    assert!(guard::is_own_message_id(&larum.vault, &said("Message-ID").unwrap()));
+    // `alias` is another name of the mailbox that nobody told Larum of: the answer comes back into the mailbox that is read.
+    send(&smtp, "alias@larum.test", "second@larum.test", "incident: south door").await;
+    within(DEADLINE, "the answer is skipped", async || {
+        larum.feed("soc", "INBOX").await.is_some_and(|feed| (feed.accepted, feed.skipped) == (2, 1))
+    })
+    .await;
+    let skipped = HistoryOutcome::Skipped { because: "our own mail".to_owned() };
+    assert_eq!(larum.history().await.iter().filter(|entry| entry.outcome == skipped).count(), 1);
+    larum.await_incidents(2).await;
+    // Two reports and one answer; a third mail would be a loop.
+    send(&smtp, "reporter@larum.test", "last@larum.test", "incident: last").await;
+    larum.await_incidents(3).await;
+    within(DEADLINE, "the last answer", async || dovecot.files("reporter", "INBOX").len() == 2).await;
+    assert_eq!(dovecot.files("soc", "INBOX").len(), 4);
     larum.stop().await;
 }
 
@@ -57,8 +124,14 @@ async fn our_own_mail_in_the_mailbox_starts_nothing() {
     let connections = [("soc", imap(data.path(), dovecot.port, Start::Now))];
     let larum = Larum::start(data.path(), &connections, vec![on(Some("soc"))]).await;
     larum.await_met("soc").await;
-    send(&smtp, &guard::own_message_id(&larum.vault, b"some run", "larum.test"), "Received: north door").await;
-    send(&smtp, "other@larum.test", "incident: north door").await;
+    send(
+        &smtp,
+        "reporter@larum.test",
+        &guard::own_message_id(&larum.vault, b"some run", "larum.test"),
+        "Received: north door",
+    )
+    .await;
+    send(&smtp, "reporter@larum.test", "other@larum.test", "incident: north door").await;
     larum.await_accepted("soc", 1).await;
     within(DEADLINE, "our own is skipped", async || {
         larum.feed("soc", "INBOX").await.is_some_and(|feed| feed.skipped == 1)

@@ -1,5 +1,5 @@
 //! A private Postfix (Debian: `postfix`), for which the tests must run as root: it listens on loopback, asks no DNS, and
-//! delivers `NAME@larum.test` into that user's maildir of a private Dovecot. Mail to anywhere else bounces.
+//! delivers `soc`, `reporter` and `alias` (which is `soc`) `@larum.test` into maildirs of a private Dovecot. Mail to anywhere else bounces.
 
 use std::{
     fs,
@@ -16,7 +16,8 @@ use super::{
 
 /// Whose mail is taken.
 pub const DOMAIN: &str = "larum.test";
-const USERS: [&str; 3] = ["soc", "reporter", "other"];
+/// Addresses and the user whose INBOX they lead to.
+const BOXES: [(&str, &str); 3] = [("soc", "soc"), ("reporter", "reporter"), ("alias", "soc")];
 
 pub struct Smtp {
     folder: tempfile::TempDir,
@@ -33,10 +34,10 @@ impl Smtp {
             fs::create_dir(folder.path().join(part)).unwrap();
         }
         chown(folder.path().join("data"), Some(postfix_user()), None).unwrap();
-        let boxes: String = USERS.iter().map(|user| format!("{user}@{DOMAIN} {user}/\n")).collect();
+        let boxes: String = BOXES.iter().map(|(name, user)| format!("{name}@{DOMAIN} {user}/\n")).collect();
         fs::write(folder.path().join("boxes"), boxes).unwrap();
         let mail = dovecot.mail();
-        for user in USERS {
+        for (_, user) in BOXES {
             let home = mail.join(user);
             fs::create_dir_all(&home).unwrap();
             chown(&home, Some(NOBODY), Some(NOBODY)).unwrap();
