@@ -53,8 +53,14 @@ impl DataArgs {
     /// When the configuration is at fault or the folder holds no database of this version.
     pub fn open(&self) -> Result<(Config, Arc<SqliteStore>), Fault> {
         let config = self.config.load().map_err(Fault::Config)?;
-        let store = SqliteStore::open_read_only(self.data.as_deref().unwrap_or(&config.data))?;
+        let store = SqliteStore::open_read_only(&self.folder(&config))?;
         Ok((config, store))
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self, config: &Config) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| config.data.clone())
     }
 }
 

@@ -5,6 +5,7 @@ mod config;
 pub mod data;
 pub mod eval;
 pub mod incidents;
+pub mod mail;
 pub mod new;
 pub mod next;
 pub mod run;
@@ -63,6 +64,7 @@ enum Command {
     Check(check::Args),
     Eval(eval::Args),
     Incidents(incidents::Args),
+    Mail(mail::Args),
     New(new::Args),
     Next(next::Args),
     Run(run::Args),
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Incidents(args) => incidents::run(&args),
+        Command::Mail(args) => mail::run(&args),
         Command::New(args) => new::run(&args),
         Command::Next(args) => next::run(&args),
         Command::Run(args) => run::run(&args),

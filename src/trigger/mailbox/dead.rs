@@ -28,6 +28,12 @@ pub struct RequestError {
     source: io::Error,
 }
 
+impl From<RequestError> for io::Error {
+    fn from(error: RequestError) -> Self {
+        Self::new(error.source.kind(), error)
+    }
+}
+
 /// Leaves a request to try a dead letter again, for the server that runs on this data folder or the next one that will.
 ///
 /// # Errors
