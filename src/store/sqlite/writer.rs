@@ -219,3 +219,98 @@ fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]
     run("COMMIT")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(data: &std::path::Path) -> Writer {
+        let path = connection::database(data);
+        let opened = connection::writer(&path).unwrap();
+        opened.execute_batch("CREATE TABLE IF NOT EXISTS word (word TEXT PRIMARY KEY)").unwrap();
+        Writer::start(opened, path, connection::lock(data).unwrap()).unwrap()
+    }
+
+    fn insert(writing: &Writing<'_>, word: &str) -> Result<(), StoreError> {
+        writing.connection.execute("INSERT INTO word VALUES (?1)", [word])?;
+        Ok(())
+    }
+
+    async fn words(writer: &Writer) -> Vec<String> {
+        let all = |writing: &mut Writing<'_>| {
+            let mut rows = writing.connection.prepare("SELECT word FROM word ORDER BY word")?;
+            Ok(rows.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        };
+        writer.run(false, all).await.unwrap()
+    }
+
+    /// A batch: while the first operation holds the thread, the others gather behind it.
+    async fn together<T>(writer: &Writer, others: impl Future<Output = T>) -> T {
+        let (release, held) = channel::<()>();
+        let first = writer.run(false, move |_| held.recv().map_err(|_| closed()));
+        let released = async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            release.send(()).unwrap();
+        };
+        let (_, _, others) = tokio::join!(first, released, others);
+        others
+    }
+
+    #[tokio::test]
+    async fn a_failing_operation_takes_back_its_own_changes_only() {
+        let data = tempfile::tempdir().unwrap();
+        let writer = writer(data.path());
+        let halfway = |writing: &mut Writing<'_>| {
+            insert(writing, "halfway")?;
+            insert(writing, "before")
+        };
+        let panics = |writing: &mut Writing<'_>| {
+            insert(writing, "panicked")?;
+            panic!("a bug")
+        };
+        let (before, failed, panicked, after) = together(&writer, async {
+            tokio::join!(
+                writer.run(false, |writing| insert(writing, "before")),
+                writer.run(true, halfway),
+                writer.run::<(), _>(true, panics),
+                writer.run(false, |writing| insert(writing, "after")),
+            )
+        })
+        .await;
+        assert!(matches!((before, failed, panicked, after), (Ok(()), Err(_), Err(_), Ok(()))));
+        assert_eq!(words(&writer).await, ["after", "before"]);
+    }
+
+    #[tokio::test]
+    async fn nothing_half_done_is_committed_even_when_an_operation_breaks_its_word() {
+        let data = tempfile::tempdir().unwrap();
+        let writer = writer(data.path());
+        let halfway = |writing: &mut Writing<'_>| {
+            insert(writing, "halfway")?;
+            insert(writing, "halfway")
+        };
+        let (neighbour, failed) = together(&writer, async {
+            tokio::join!(writer.run(false, |writing| insert(writing, "neighbour")), writer.run(false, halfway))
+        })
+        .await;
+        assert!(neighbour.is_err() && failed.is_err(), "both are told, so neither is lost");
+        assert_eq!(words(&writer).await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_full_database_fails_the_whole_batch_and_the_writer_goes_on_by_itself() {
+        let data = tempfile::tempdir().unwrap();
+        let writer = writer(data.path());
+        let fills = |writing: &mut Writing<'_>| {
+            writing.connection.pragma_update(None, "max_page_count", 4)?;
+            insert(writing, &"x".repeat(1 << 20))
+        };
+        let (neighbour, full) = together(&writer, async {
+            tokio::join!(writer.run(false, |writing| insert(writing, "neighbour")), writer.run(false, fills))
+        })
+        .await;
+        assert!(neighbour.is_err_and(|error| error.is_passing()) && full.is_err_and(|error| error.is_passing()));
+        writer.run(false, |writing| insert(writing, "later")).await.unwrap();
+        assert_eq!(words(&writer).await, ["later"]);
+    }
+}
