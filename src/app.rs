@@ -162,7 +162,7 @@ impl App {
         let watching = stop.clone();
         let triggers = vec![
             tokio::spawn(mailboxes.run(stop.clone())),
-            tokio::spawn(schedule::serve(core.door.clone(), stop.clone())),
+            tokio::spawn(schedule::serve(core.door.clone(), core.metrics.clone(), stop.clone())),
             tokio::spawn(server::serve(listener, site, stop.clone().cancelled_owned())),
             tokio::spawn(async move { shelf.watch(watching, report).await }),
             tokio::spawn(prune(core.store.clone(), core.clock.clone(), core.config.runs.keep, stop.clone())),

@@ -62,7 +62,7 @@ impl World {
         let door = Arc::new(Door { store: store.clone(), engine, library, clock: Arc::new(self.clock.clone()) });
         let shutdown = CancellationToken::new();
         put_in_force(&door, cron, missed).await;
-        let task = tokio::spawn(schedule::serve(door.clone(), shutdown.clone()));
+        let task = tokio::spawn(schedule::serve(door.clone(), Metrics::default(), shutdown.clone()));
         Running { door, store, shutdown, task }
     }
 }

@@ -14,6 +14,7 @@ use super::intake::Door;
 use crate::{
     engine::Live,
     limits,
+    metrics::{IntakeLabels, Metrics},
     playbook::{ScheduleTrigger, Trigger, cron::Schedule},
     store::{
         StoreError,
@@ -26,13 +27,13 @@ use crate::{
 ///
 /// An edited, new or removed schedule takes effect at once, from that instant on. While the store cannot be written,
 /// ticks wait in memory and are tried again; when Larum stops meanwhile, the next start finds them missed.
-pub async fn serve(door: Arc<Door>, shutdown: CancellationToken) {
+pub async fn serve(door: Arc<Door>, metrics: Metrics, shutdown: CancellationToken) {
     let mut library = door.library.watch();
     let mut watched = BTreeMap::new();
     let mut trouble = false;
     loop {
         let live = library.borrow_and_update().clone();
-        let until = match round(&door, &live, &mut watched).await {
+        let until = match round(&door, &metrics, &live, &mut watched).await {
             Ok(next) => {
                 if std::mem::take(&mut trouble) {
                     tracing::info!("schedules: the store can be written again");
@@ -80,6 +81,7 @@ struct Watched {
 /// Looks after every schedule once: takes what is due, and says when the next tick comes.
 async fn round(
     door: &Door,
+    metrics: &Metrics,
     live: &[Live],
     watched: &mut BTreeMap<String, Watched>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
@@ -99,7 +101,7 @@ async fn round(
             watched.insert(name.clone(), fresh);
         }
         let Some(known) = watched.get_mut(name) else { continue };
-        known.take_due(door).await?;
+        known.take_due(door, metrics).await?;
         next = next.into_iter().chain(known.schedule.after(known.at, trigger.time_zone).next()).min();
     }
     Ok(next)
@@ -161,7 +163,7 @@ impl Watched {
     }
 
     /// Takes every tick that is due through the door.
-    async fn take_due(&mut self, door: &Door) -> Result<(), StoreError> {
+    async fn take_due(&mut self, door: &Door, metrics: &Metrics) -> Result<(), StoreError> {
         if self.pending.is_empty() {
             let now = door.clock.now();
             // A clock set back must not silence the schedule until the old time is reached; keys keep ticks single.
@@ -192,6 +194,12 @@ impl Watched {
                 .await?;
             for (due, verdict) in self.pending.drain(..count).zip(verdicts) {
                 say(&self.live.playbook.name, &due, &verdict);
+                let verdict = match verdict {
+                    Verdict::Accepted { runs, .. } if !runs.is_empty() => "accepted",
+                    Verdict::Accepted { .. } | Verdict::Skipped { .. } => "skipped",
+                    Verdict::Duplicate { .. } => "duplicate",
+                };
+                metrics.intake.get_or_create(&IntakeLabels { trigger: "schedule", verdict }).inc();
             }
             (self.at, self.last) = (at, last);
         }
