@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     engine::{Begin, Engine, Library, Live},
     store::{
-        Store, StoreError,
+        EventId, Store, StoreError,
         intake::{Decision, Intake, Listening, Report, Verdict},
         run::{RunStatus, StoredRun},
     },
@@ -36,7 +36,11 @@ impl Door {
         for (verdict, seen) in verdicts.iter().zip(seen) {
             let Verdict::Accepted { event, runs, resembles } = verdict else { continue };
             for started in runs {
-                let Some(seed) = seen.seed(started.run) else { continue };
+                // A playbook that is new to an event seen before runs on what was stored then, as it will after a crash.
+                let Some(seed) = seen.seed(started.run).filter(|_| *event == seen.event) else {
+                    self.engine.begin(Begin::Stored(started.run));
+                    continue;
+                };
                 self.engine.begin(Begin::Fresh(Box::new(StoredRun {
                     run: started.run,
                     status: RunStatus::Running,
@@ -75,6 +79,7 @@ impl Door {
 
 /// What the door remembers of a report while the store commits it.
 struct Seen {
+    event: EventId,
     kind: &'static str,
     summary: String,
     outputs: Arc<str>,
@@ -88,6 +93,7 @@ impl Seen {
             Decision::Skip { .. } => None,
         });
         Self {
+            event: report.event,
             kind: report.kind,
             summary: report.summary.clone(),
             outputs: report.outputs.clone(),
