@@ -1,5 +1,7 @@
 //! What the gallery's playbooks make of what arrives, next to Microsoft Sentinel's playbooks that two of them follow.
 
+#![allow(clippy::unwrap_used, reason = "a test may end here")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use chrono::DateTime;

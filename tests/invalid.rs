@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test invalid` writes the messages anew; the diff then shows what became of each.
 
+#![allow(clippy::unwrap_used, reason = "a test may end here")]
+
 mod common;
 
 use std::{

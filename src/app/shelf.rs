@@ -70,7 +70,7 @@ impl Shelf {
                     id: version.clone(),
                     playbook: name.clone(),
                     path: loaded.bundle.path.clone(),
-                    bundle: bundle.into(),
+                    bundle,
                 };
                 self.store.keep_version(stored, self.clock.now()).await?;
                 reading.changed.push((name.clone(), version.clone()));

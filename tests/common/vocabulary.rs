@@ -64,11 +64,12 @@ struct Http {
 }
 
 #[derive(JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
 #[allow(dead_code)]
 enum Method {
-    GET,
-    POST,
-    PUT,
+    Get,
+    Post,
+    Put,
 }
 
 #[derive(JsonSchema)]
