@@ -18,7 +18,7 @@ use crate::{
 /// never refuses: a longer description is cut with a mark.
 ///
 /// A report whose Message-ID came before with other content gets the tag `larum-same-message-id`; what the mail reader
-/// noticed about a mail (two Subject lines, a broken encoding) stands at the end of the description.
+/// noticed about a mail (two From lines, a broken encoding) stands in front of the description.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Input {
@@ -182,11 +182,10 @@ fn mark(draft: &mut Draft, run: &RunInfo) {
         draft.tags.push("larum-same-message-id".to_owned());
     }
     let remarks = run.outputs.get("remarks").and_then(Value::as_array);
-    for remark in remarks.into_iter().flatten().filter_map(Value::as_str) {
-        draft.description.push_str("\n[Larum: ");
-        draft.description.push_str(remark);
-        draft.description.push(']');
-    }
+    let remarks: Vec<String> =
+        remarks.into_iter().flatten().filter_map(Value::as_str).map(|remark| format!("[Larum: {remark}]\n")).collect();
+    // In front, where a long description's cut does not take them away: two From lines are something to know at once.
+    draft.description.insert_str(0, &remarks.concat());
 }
 
 /// Classification and reason, from two inputs or from the connector's combined one.
@@ -225,4 +224,156 @@ fn instant(field: &str, text: &Text) -> Result<Option<DateTime<Utc>>, String> {
         let start: String = text.chars().take(100).collect();
         format!("'{start}' is not a {field}; write it like 2026-11-24T09:05:00Z")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn run(outputs: Value, resembles: Option<Uuid>) -> RunInfo {
+        RunInfo {
+            run: Uuid::from_u128(1),
+            playbook: "report".into(),
+            version: "version".into(),
+            event: Uuid::from_u128(2),
+            kind: "mailbox".into(),
+            summary: "a report".into(),
+            resembles,
+            outputs: Arc::new(outputs),
+        }
+    }
+
+    fn made(input: &Value) -> Result<Draft, String> {
+        draft(input, &run(json!({}), None), "default").map_err(|(code, message)| format!("{code}: {message}"))
+    }
+
+    /// The input with a title, as the machine hands it over.
+    fn with(mut input: Value) -> Value {
+        input["title"] = json!("x");
+        input
+    }
+
+    #[test]
+    fn every_input_reaches_the_incident() {
+        let input = json!({
+            "title": "  stranger ",
+            "description": 42,
+            "severity": "hIGH",
+            "status": "closed",
+            "owner": " alice@contoso.com\n",
+            "tags": ["email", "", "email", 7],
+            "classification": "TruePositive - SuspiciousActivity",
+            "classification_comment": "seen on camera",
+            "first_activity": "2026-11-24T09:05:00.1234567Z",
+            "last_activity": "2026-11-24",
+            "workspace": "DEFAULT",
+        });
+        let expected = Draft {
+            description: "42".into(),
+            severity: Severity::High,
+            status: Status::Closed,
+            owner: Owner::parse("alice@contoso.com"),
+            tags: vec!["email".into(), "7".into()],
+            classification: Some(Classification::TruePositive),
+            classification_reason: Some(ClassificationReason::SuspiciousActivity),
+            classification_comment: Some("seen on camera".into()),
+            first_activity: DateTime::from_timestamp(1_795_511_100, 123_456_700),
+            last_activity: DateTime::from_timestamp(1_795_478_400, 0),
+            ..Draft::new("stranger")
+        };
+        assert_eq!(made(&input), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_empty_counts_as_not_given() {
+        let input = json!({
+            "description": "", "severity": " ", "status": "", "owner": "", "tags": [], "classification": "",
+            "classification_reason": "", "classification_comment": " ", "first_activity": "", "last_activity": "",
+            "workspace": "",
+        });
+        assert_eq!(made(&with(input)), Ok(Draft::new("x")));
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_refused_with_its_reason() {
+        let rows = [
+            (json!({"title": " "}), "BadRequest: the title is required and must not be empty"),
+            (
+                with(json!({"severity": "Urgent"})),
+                "BadRequest: 'Urgent' is not a severity; it must be one of High, Medium, Low, Informational",
+            ),
+            (
+                with(json!({"status": "Done"})),
+                "BadRequest: 'Done' is not a status; it must be one of New, Active, Closed",
+            ),
+            (with(json!({"status": "Closed"})), "BadRequest: status 'Closed' needs a classification"),
+            (
+                with(json!({"status": "Closed", "classification": "FalsePositive"})),
+                "BadRequest: classification 'FalsePositive' must have classificationReason.",
+            ),
+            (
+                with(json!({"classification": "TruePositive - Because"})),
+                "BadRequest: 'Because' is not a classification_reason; it must be one of SuspiciousActivity, SuspiciousButExpected, IncorrectAlertLogic, InaccurateData",
+            ),
+            (
+                with(json!({"first_activity": "yesterday"})),
+                "BadRequest: 'yesterday' is not a first_activity; write it like 2026-11-24T09:05:00Z",
+            ),
+            (
+                with(json!({"workspace": "other"})),
+                "BadRequest: there is no workspace 'other'; the built-in one is 'default'",
+            ),
+            (with(json!({"owner": ["a"]})), "BadRequest: expected text, found a list"),
+        ];
+        for (input, expected) in rows {
+            assert_eq!(made(&input), Err(expected.to_owned()), "{input}");
+        }
+    }
+
+    #[test]
+    fn a_whole_mail_where_a_severity_should_be_is_shown_shortened() {
+        let refused = made(&with(json!({"severity": "word ".repeat(1_000)}))).unwrap_err();
+        assert!(refused.len() < 250, "{refused}");
+    }
+
+    #[test]
+    fn what_was_noticed_about_the_report_goes_with_the_incident() {
+        let outputs = json!({"body": {}, "remarks": ["2 Subject headers; the first is taken"]});
+        let info = run(outputs, Some(Uuid::from_u128(9)));
+        let draft =
+            draft(&json!({"title": "x", "description": "as it says", "tags": ["email"]}), &info, "default").unwrap();
+        assert_eq!(draft.tags, ["email", "larum-same-message-id"]);
+        assert_eq!(draft.description, "[Larum: 2 Subject headers; the first is taken]\nas it says");
+    }
+
+    #[test]
+    fn a_refusal_looks_like_the_connectors() {
+        let outcome = refused("BadRequest", "status 'Closed' needs a classification");
+        insta::assert_json_snapshot!(outcome, @r#"
+        {
+          "status": "Failed",
+          "code": "BadRequest",
+          "outputs": {
+            "statusCode": 400,
+            "headers": {
+              "Content-Type": "application/json; charset=utf-8"
+            },
+            "body": {
+              "error": {
+                "code": "BadRequest",
+                "message": "status 'Closed' needs a classification"
+              }
+            }
+          },
+          "error": {
+            "code": "BadRequest",
+            "message": "status 'Closed' needs a classification"
+          }
+        }
+        "#);
+    }
 }
