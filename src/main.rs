@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The system's allocator takes a sixth of all time under load, in many small JSON values freed by other threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     larum::cli::main()
 }

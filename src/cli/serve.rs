@@ -1,8 +1,9 @@
 //! `larum serve`: everything, in one process.
 
-use std::{collections::BTreeSet, io::IsTerminal, net::SocketAddr};
+use std::{collections::BTreeSet, io::{self, IsTerminal}, net::SocketAddr};
 
 use tokio::net::TcpListener;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigArgs, Exit, data};
@@ -29,7 +30,7 @@ pub fn run(args: &Args) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    log();
+    let _log = log();
     data::block_on(async { Ok(serve(config).await) }).unwrap_or_else(|fault| fault.tell())
 }
 
@@ -67,16 +68,19 @@ async fn serve(config: Config) -> Exit {
     Exit::Done
 }
 
-/// Readable lines on a terminal, JSON otherwise; `LARUM_LOG` chooses what is said.
-fn log() {
+/// Readable lines on a terminal, JSON otherwise; `LARUM_LOG` chooses what is said. JSON lines are written by a thread of
+/// their own, many at once: what is returned writes the last of them when it is dropped.
+fn log() -> Option<WorkerGuard> {
     let filter = EnvFilter::try_from_env("LARUM_LOG").unwrap_or_else(|_| EnvFilter::new("warn,larum=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // Only a second subscriber in the same process could refuse, and there is none.
-    let _ = if std::io::stderr().is_terminal() {
-        builder.with_target(false).try_init()
-    } else {
-        builder.json().flatten_event(true).with_target(false).try_init()
-    };
+    if io::stderr().is_terminal() {
+        let _ = builder.with_writer(io::stderr).try_init();
+        return None;
+    }
+    let (lines, guard) = tracing_appender::non_blocking(io::BufWriter::new(io::stderr()));
+    let _ = builder.json().flatten_event(true).with_writer(lines).try_init();
+    Some(guard)
 }
 
 /// Says what a reading of the playbook files came to.
