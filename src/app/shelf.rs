@@ -66,12 +66,8 @@ impl Shelf {
             let name = loaded.playbook.name.clone();
             if before.get(&name) != Some(&version) {
                 let bundle = serde_json::to_string(&loaded.bundle).map_err(|error| failed(&error))?;
-                let stored = Version {
-                    id: version.clone(),
-                    playbook: name.clone(),
-                    path: loaded.bundle.path.clone(),
-                    bundle,
-                };
+                let stored =
+                    Version { id: version.clone(), playbook: name.clone(), path: loaded.bundle.path.clone(), bundle };
                 self.store.keep_version(stored, self.clock.now()).await?;
                 reading.changed.push((name.clone(), version.clone()));
             }

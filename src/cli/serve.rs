@@ -1,6 +1,10 @@
 //! `larum serve`: everything, in one process.
 
-use std::{collections::BTreeSet, io::{self, IsTerminal}, net::SocketAddr};
+use std::{
+    collections::BTreeSet,
+    io::{self, IsTerminal},
+    net::SocketAddr,
+};
 
 use tokio::net::TcpListener;
 use tracing_appender::non_blocking::WorkerGuard;

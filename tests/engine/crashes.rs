@@ -13,8 +13,8 @@ use crate::{
 
 /// A run with every kind of effect: an identified one, a bare one, a local one.
 const ACTIONS: &str = r#"
-  - {id: tell, action: probe, with: {inputs: tell}}
-  - {id: post, action: probe, run_after: {tell: [succeeded, failed]}, with: {inputs: post, kind: bare}}
+  - {id: tell, action: probe, with: {value: tell}}
+  - {id: post, action: probe, run_after: {tell: [succeeded, failed]}, with: {value: post, kind: bare}}
   - {id: create, action: create_incident, run_after: {post: [succeeded, failed]}, with: {title: once}}
 "#;
 
@@ -90,7 +90,7 @@ async fn an_identified_effect_and_one_whose_author_says_so_are_repeated() {
 
 #[tokio::test]
 async fn a_run_whose_replay_differs_is_suspended_and_shows_both() {
-    let actions = "\n  - {id: post, action: probe, with: {inputs: \"@{trigger.what}\", answers: [hang]}}\n";
+    let actions = "\n  - {id: post, action: probe, with: {value: \"@{trigger.what}\", answers: [hang]}}\n";
     let house = House::new(&form(actions)).await;
     let run = house.report("1", json!({"what": "one"})).await.unwrap();
     until("the effect is asked", async || (asked(run).len() == 1).then_some(())).await;

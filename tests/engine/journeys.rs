@@ -163,8 +163,8 @@ async fn a_person_cancels_a_run() {
 #[tokio::test]
 async fn parallel_branches_run_beside_each_other() {
     let actions = r#"
-  - {id: a, action: probe, with: {inputs: a, answers: [hang]}}
-  - {id: b, action: probe, run_after: {}, with: {inputs: b}}
+  - {id: a, action: probe, with: {value: a, answers: [hang]}}
+  - {id: b, action: probe, run_after: {}, with: {value: b}}
   - {id: c, action: create_incident, run_after: {b: [succeeded]}, with: {title: beside}}
 "#;
     let house = House::new(&form(actions)).await;
@@ -181,8 +181,8 @@ async fn a_secret_never_reaches_the_disk() {
         "parameters: {{token: {{type: securestring}}}}\n{}",
         form(
             r#"
-  - {id: ask, action: probe, with: {inputs: "Bearer @{parameters('token')}", answers: ["you said hunter2-hunter2"]}}
-  - {id: hide, action: probe, secure: [inputs, outputs], with: {inputs: private-input, answers: [private-output]}}
+  - {id: ask, action: probe, with: {value: "Bearer @{parameters('token')}", answers: ["you said hunter2-hunter2"]}}
+  - {id: hide, action: probe, secure: [inputs, outputs], with: {value: private-input, answers: [private-output]}}
   - {id: create, action: create_incident, with: {title: "{{actions.ask}} {{parameters.token}}"}}
 "#
         )
@@ -208,8 +208,8 @@ async fn a_secret_never_reaches_the_disk() {
 #[tokio::test]
 async fn stopping_finishes_what_is_under_way_and_begins_nothing() {
     let actions = r#"
-  - {id: a, action: probe, with: {inputs: a, answers: [hang]}, timeout: 1m}
-  - {id: b, action: probe, run_after: {a: [timed_out]}, with: {inputs: b}}
+  - {id: a, action: probe, with: {value: a, answers: [hang]}, timeout: 1m}
+  - {id: b, action: probe, run_after: {a: [timed_out]}, with: {value: b}}
   - {id: create, action: create_incident, with: {title: after the stop}}
 "#;
     let house = House::new(&form(actions)).await;
