@@ -44,7 +44,7 @@ fn main() {
         }
     };
     let body = json!({"kind": "mail", "subject": "incident: stranger at the north door", "text": "x".repeat(4_000)});
-    let delivered = delivered(body);
+    let delivered = delivered(&body);
     let (mut steps, began) = (0_usize, Instant::now());
     while began.elapsed() < MEASURED {
         let (machine, commands) = Machine::start(plan.clone(), delivered.clone());
@@ -56,7 +56,7 @@ fn main() {
     println!("pure steps on one core: {rate:.0} steps/s");
 }
 
-fn delivered(body: Value) -> Delivered {
+fn delivered(body: &Value) -> Delivered {
     let info = RunInfo {
         run: Uuid::from_u128(1),
         playbook: "steps".into(),
