@@ -77,7 +77,7 @@ impl Mortal {
     async fn die(&self) {
         self.dead.store(true, Ordering::SeqCst);
         self.died.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

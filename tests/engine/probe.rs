@@ -25,11 +25,14 @@ struct Input {
     value: Option<Value>,
 }
 
+/// The value an attempt was given, and its number.
+type Attempt = (String, u32);
+
 /// Every attempt that any run made.
-static ASKED: LazyLock<Mutex<HashMap<RunId, Vec<(String, u32)>>>> = LazyLock::new(Mutex::default);
+static ASKED: LazyLock<Mutex<HashMap<RunId, Vec<Attempt>>>> = LazyLock::new(Mutex::default);
 
 /// The attempts a run made: the value it was given and the attempt, in order.
-pub fn asked(run: RunId) -> Vec<(String, u32)> {
+pub fn asked(run: RunId) -> Vec<Attempt> {
     ASKED.lock().unwrap().get(&run).cloned().unwrap_or_default()
 }
 
