@@ -50,6 +50,8 @@ pub const MAIL_IDLE: Duration = Duration::from_secs(120);
 pub const MAIL_BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait before a mailbox that failed is tried again.
 pub const MAIL_BACKOFF_MOST: Duration = Duration::from_secs(120);
+/// The longest such wait when it is the data folder that cannot be written.
+pub const MAIL_BACKOFF_STORE: Duration = Duration::from_secs(5);
 /// Mails listed in one command, so that the list of a huge mailbox is never in memory at once.
 pub const MAIL_LISTED: u32 = 10_000;
 /// Flags and moves sent in one command; their numbers must fit a line every server takes (RFC 7162 §4: 8,192 bytes).
@@ -64,8 +66,10 @@ pub const MAIL_HEARD_EVERY: Duration = Duration::from_secs(10);
 pub const MAILDIR_RESCAN: Duration = Duration::from_secs(10);
 /// How long a file in a maildir must stay unchanged when nobody told that it was closed.
 pub const MAILDIR_QUIET: Duration = Duration::from_secs(2);
-/// The same for a file that was seen being written.
-pub const MAILDIR_QUIET_AFTER_WRITING: Duration = Duration::from_secs(10);
+/// The same for a file that was seen being made but not being written: it was linked into place, or nothing of it is there.
+pub const MAILDIR_QUIET_AFTER_CREATION: Duration = Duration::from_secs(10);
+/// The same for a file that was seen being written. The system tells when it is closed, so this only counts when it did not.
+pub const MAILDIR_QUIET_AFTER_WRITING: Duration = Duration::from_secs(300);
 /// Automatic mails to one recipient within an hour.
 pub const AUTOMATIC_MAILS_PER_HOUR: u32 = 5;
 /// How long an SMTP server may take for one answer; RFC 5321 §4.5.3.2 would allow minutes, a run should not wait so long.

@@ -50,9 +50,11 @@ pub(super) async fn retries(mailboxes: &Mailboxes, commits: &TaskTracker) {
     tokio::time::sleep(EVERY).await;
     let store = &mailboxes.door.store;
     let requests = requests(&mailboxes.data);
-    if requests.is_empty() && !mailboxes.retries_left.swap(false, Ordering::Relaxed) {
+    if requests.is_empty() && !mailboxes.retries_left.load(Ordering::Relaxed) {
         return;
     }
+    // Set back at the end, since this function may be dropped before it.
+    mailboxes.retries_left.store(true, Ordering::Relaxed);
     for (letter, path) in requests {
         match store.retry_dead_letter(letter).await {
             Err(error) if error.is_passing() => return,
@@ -64,14 +66,16 @@ pub(super) async fn retries(mailboxes: &Mailboxes, commits: &TaskTracker) {
         }
     }
     let Ok(letters) = store.dead_letters().await else { return };
+    let mut left = false;
     for letter in letters.into_iter().filter(|letter| letter.retrying && letter.whole) {
         let reader = Arc::new(mailboxes.reader(letter.feed.clone(), commits));
         // A task of the tracker's, since this function may be dropped in the middle.
         if let Ok(Err(error)) = commits.spawn(retry(reader, letter)).await {
-            mailboxes.retries_left.store(true, Ordering::Relaxed);
+            left = true;
             tracing::warn!("dead letter could not be tried again now: {error}");
         }
     }
+    mailboxes.retries_left.store(left, Ordering::Relaxed);
 }
 
 fn requests(data: &Path) -> Vec<(i64, PathBuf)> {

@@ -30,8 +30,6 @@ struct State {
     /// Why a flag or a move is refused, although the mailbox answers.
     complaint: Option<String>,
     noted: Option<DateTime<Utc>>,
-    /// Counts how often it was heard, so that a session that got somewhere is told from one that did not.
-    heard: u64,
 }
 
 impl Liveness {
@@ -48,7 +46,6 @@ impl Liveness {
         self.metrics.mailbox_heard.get_or_create(&self.labels()).set(at.timestamp());
         let complaint = {
             let mut state = self.lock();
-            state.heard += 1;
             let recovered = state.fault.take();
             let rested = state.noted.is_none_or(|noted| at - noted >= every());
             if recovered.is_none() && !rested {
@@ -108,11 +105,6 @@ impl Liveness {
             );
             self.note(FeedNews::Faulted { at: self.clock.now(), fault: complaint }).await;
         }
-    }
-
-    /// How often the mailbox was heard so far.
-    pub(super) fn times_heard(&self) -> u64 {
-        self.lock().heard
     }
 
     pub(super) fn labels(&self) -> MailboxLabels {

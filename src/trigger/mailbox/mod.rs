@@ -14,7 +14,7 @@ use std::{
     convert::Infallible,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -201,7 +201,7 @@ async fn keep_reading(reader: Arc<Reader>, source: Source, stop: CancellationTok
     let memory = Arc::new(imap::Memory::default());
     let mut wait = reader.timing.backoff_first;
     loop {
-        let heard = reader.liveness.times_heard();
+        let began = Instant::now();
         // A task of its own, so that a panic ends the session and nothing else.
         let mut session = JoinSet::new();
         session.spawn(read(Arc::clone(&reader), source.clone(), Arc::clone(&memory)));
@@ -210,23 +210,30 @@ async fn keep_reading(reader: Arc<Reader>, source: Source, stop: CancellationTok
             () = stop.cancelled() => return,
         };
         let fault = match ended {
-            Some(Ok(Err(fault))) => fault.to_string(),
+            Some(Ok(Err(fault))) => fault,
             Some(Ok(Ok(never))) => match never {},
             Some(Err(failed)) => match failed.try_into_panic() {
-                Ok(panic) => Fault::Stopped(report::panic_text(panic.as_ref()).to_owned()).to_string(),
-                Err(failed) => Fault::Stopped(failed.to_string()).to_string(),
+                Ok(panic) => Fault::Stopped(report::panic_text(panic.as_ref()).to_owned()),
+                Err(failed) => Fault::Stopped(failed.to_string()),
             },
             None => return,
         };
-        reader.liveness.faulted(&fault).await;
-        if reader.liveness.times_heard() > heard {
+        reader.liveness.faulted(&fault.to_string()).await;
+        // A session that went well for long is no reason to wait long.
+        if began.elapsed() >= reader.timing.backoff_most {
             wait = reader.timing.backoff_first;
         }
+        // Room on our own disk is looked for often: no other machine is burdened by it.
+        let most = match fault {
+            Fault::Store(_) => limits::MAIL_BACKOFF_STORE.min(reader.timing.backoff_most),
+            _ => reader.timing.backoff_most,
+        };
+        wait = wait.min(most);
         tokio::select! {
             () = tokio::time::sleep(jittered(wait)) => {}
             () = stop.cancelled() => return,
         }
-        wait = (wait * 2).min(reader.timing.backoff_most);
+        wait *= 2;
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn sort(
     let raw = match mail.content {
         Content::Whole(raw) => raw,
         Content::Unfit { headers, reason } => {
-            let key = unfit_key(mail.message.as_ref());
+            let key = unfit_key(&headers, mail.message.as_ref());
             return Ok(bury(feed, at, mail.message, headers, false, reason, key));
         }
     };
@@ -90,9 +90,10 @@ pub(super) fn sort(
     Ok(bury(feed, at, mail.message, raw, true, reason, key))
 }
 
-/// A mail of which nothing but its place is known is told from others by that place.
-fn unfit_key(message: Option<&MessageRef>) -> String {
+/// A mail that is not whole is told from others by its headers, or, when it has none, by its place.
+fn unfit_key(headers: &[u8], message: Option<&MessageRef>) -> String {
     match message {
+        _ if !headers.is_empty() => hex::encode(Sha256::digest(headers)),
         Some(MessageRef::Imap { uid_validity, uid }) => format!("imap {uid_validity} {uid}"),
         Some(MessageRef::Maildir { base_name }) => format!("maildir {base_name}"),
         None => Uuid::now_v7().to_string(),

@@ -131,12 +131,14 @@ pub(super) async fn read(reader: &Arc<Reader>, imap: &Imap, memory: &Memory) -> 
 /// Finds out where to go on, fixing the start at the first contact.
 async fn meet(reader: &Reader, imap: &Imap, opened: Opened) -> Result<Place, StoreError> {
     let at = reader.door.clock.now();
-    let Opened { uid_validity, uid_next } = opened;
+    let Opened { uid_validity, uid_next, certain } = opened;
     let last = uid_next.saturating_sub(1);
     let (connection, folder) = (&reader.feed.connection, &reader.feed.folder);
     let known = reader.door.store.feed(&reader.feed).await?.filter(|feed| feed.met.is_some());
     let (start, uid) = match known.map(|feed| (feed.start, feed.cursor)) {
-        Some((start, Some(Cursor::Imap { uid_validity: under, uid }))) if under == uid_validity && uid <= last => {
+        Some((start, Some(Cursor::Imap { uid_validity: under, uid })))
+            if under == uid_validity && (uid <= last || !certain) =>
+        {
             (start, uid)
         }
         // Another UIDVALIDITY, or a folder that ends before the cursor: the numbers mean other mails now.

@@ -25,6 +25,8 @@ pub(super) struct Session {
     pub(super) offers: Offers,
     /// The folder is open for changes, not only for reading.
     writable: bool,
+    /// How many mails the folder has, as far as the server told.
+    exists: u32,
     /// The server spoke of new mail since the last list.
     news: bool,
     /// What it said in farewell.
@@ -46,7 +48,10 @@ pub(super) struct Offers {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Opened {
     pub(super) uid_validity: u32,
+    /// Above every UID there is.
     pub(super) uid_next: u32,
+    /// The server said so itself; otherwise mails that are gone by now may have had higher ones.
+    pub(super) certain: bool,
 }
 
 /// One mail in a list.
@@ -72,8 +77,16 @@ impl Session {
         server: String,
         answer: Duration,
     ) -> Result<Self, ImapError> {
-        let mut session =
-            Self { inner, server, answer, offers: Offers::default(), writable: false, news: false, farewell: None };
+        let mut session = Self {
+            inner,
+            server,
+            answer,
+            offers: Offers::default(),
+            writable: false,
+            exists: 0,
+            news: false,
+            farewell: None,
+        };
         let mut offers = Offers::default();
         session
             .command("CAPABILITY", "CAPABILITY", answer, |response| {
@@ -120,7 +133,7 @@ impl Session {
             // Old servers leave UIDNEXT out; the highest UID there is says as much.
             None => self.list("*").await?.iter().map(|mail| mail.uid).max().unwrap_or(0).saturating_add(1),
         };
-        Ok(Opened { uid_validity, uid_next })
+        Ok(Opened { uid_validity, uid_next, certain: next.is_some() })
     }
 
     /// The fault of a folder whose UIDVALIDITY changed between two openings.
@@ -289,7 +302,7 @@ impl Session {
         Ok(if self.news { Waited::News } else { Waited::Enough })
     }
 
-    /// Sends a command and hands its answers to `each` until the tagged one; the whole may take `wait`.
+    /// Sends a command and hands its answers to `each` until the tagged one; none may take longer than `wait`.
     async fn command(
         &mut self,
         name: &'static str,
@@ -310,9 +323,8 @@ impl Session {
         wait: Duration,
         mut each: impl FnMut(&Response<'_>),
     ) -> Result<(), ImapError> {
-        let until = Instant::now() + wait;
         loop {
-            let Ok(response) = tokio::time::timeout_at(until, self.inner.read_response()).await else {
+            let Ok(response) = tokio::time::timeout(wait, self.inner.read_response()).await else {
                 return Err(self.silent(name, wait));
             };
             let response = self.arrived(name, response)?;
@@ -351,7 +363,12 @@ impl Session {
     /// Notes what every answer may tell.
     fn note(&mut self, response: &Response<'_>) {
         match response {
-            Response::MailboxData(MailboxDatum::Exists(_)) => self.news = true,
+            // Some servers repeat the number with every answer.
+            Response::MailboxData(MailboxDatum::Exists(exists)) => {
+                self.news |= *exists != self.exists;
+                self.exists = *exists;
+            }
+            Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
             Response::Data { status: Status::Bye, outcome } => {
                 self.farewell = outcome.information.as_ref().map(ToString::to_string);
             }

@@ -35,7 +35,9 @@ struct Told {
 struct Files {
     /// Closed after writing, or renamed into place.
     finished: HashSet<String>,
-    /// Made or written to, and not closed since.
+    /// Made, and neither closed nor written to since.
+    made: HashSet<String>,
+    /// Written to, and not closed since.
     open: HashSet<String>,
     /// The watch itself failed, or the folder went away.
     broken: Option<String>,
@@ -82,17 +84,20 @@ impl Watch {
 
     /// Whether a file is finished.
     pub(super) fn ready(&mut self, file: &Waiting) -> Ready {
-        let open = {
+        let quiet = {
             let files = self.files();
             if files.finished.contains(&file.name) {
                 return Ready::Now;
+            } else if files.open.contains(&file.name) {
+                limits::MAILDIR_QUIET_AFTER_WRITING
+            } else if files.made.contains(&file.name) {
+                limits::MAILDIR_QUIET_AFTER_CREATION
+            } else if file.modified.elapsed().is_ok_and(|age| age >= limits::MAILDIR_QUIET_AFTER_CREATION) {
+                return Ready::Now;
+            } else {
+                limits::MAILDIR_QUIET
             }
-            files.open.contains(&file.name)
         };
-        let quiet = if open { limits::MAILDIR_QUIET_AFTER_WRITING } else { limits::MAILDIR_QUIET };
-        if !open && file.modified.elapsed().is_ok_and(|age| age >= limits::MAILDIR_QUIET_AFTER_WRITING) {
-            return Ready::Now;
-        }
         let state = (file.bytes, file.modified);
         let since = match self.observed.get(&file.name) {
             Some((bytes, modified, since)) if (*bytes, *modified) == state => *since,
@@ -113,6 +118,7 @@ impl Watch {
         let mut files = self.told.files.lock().unwrap_or_else(PoisonError::into_inner);
         for name in names {
             files.finished.remove(name);
+            files.made.remove(name);
             files.open.remove(name);
             self.observed.remove(name);
         }
@@ -126,8 +132,9 @@ impl Watch {
 impl Files {
     /// Notes an event; `false` when it says nothing of interest.
     fn note(&mut self, event: &Event) -> bool {
-        // Events were lost: the next look at the folder finds what they told.
+        // Events were lost, perhaps that a file was closed: time must tell.
         if event.need_rescan() {
+            self.made.extend(self.open.drain());
             return true;
         }
         let names = event.paths.iter().filter_map(|path| path.file_name()?.to_str()).map(str::to_owned);
@@ -135,17 +142,22 @@ impl Files {
             EventKind::Access(AccessKind::Close(AccessMode::Write))
             | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
                 for name in names {
+                    self.made.remove(&name);
                     self.open.remove(&name);
                     self.finished.insert(name);
                 }
                 true
             }
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => {
+            EventKind::Create(_) => {
+                self.made.extend(names);
+                true
+            }
+            EventKind::Modify(ModifyKind::Data(_)) => {
                 for name in names {
                     self.finished.remove(&name);
                     self.open.insert(name);
                 }
-                true
+                false
             }
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
                 for name in names {
@@ -154,6 +166,7 @@ impl Files {
                         self.broken = Some("the folder was moved or removed".to_owned());
                         return true;
                     }
+                    self.made.remove(&name);
                     self.open.remove(&name);
                     self.finished.remove(&name);
                 }
@@ -183,15 +196,20 @@ mod tests {
         let created = EventKind::Create(notify::event::CreateKind::File);
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let renamed = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
         watch.files().note(&event(created, "a"));
         assert!(matches!(watch.ready(&waiting("a")), Ready::After(left) if left > limits::MAILDIR_QUIET));
+        watch.files().note(&event(written, "a"));
+        assert!(
+            matches!(watch.ready(&waiting("a")), Ready::After(left) if left > limits::MAILDIR_QUIET_AFTER_CREATION)
+        );
         watch.files().note(&event(closed, "a"));
         assert_eq!(watch.ready(&waiting("a")), Ready::Now);
         watch.files().note(&event(renamed, "b"));
         assert_eq!(watch.ready(&waiting("b")), Ready::Now);
         // Nobody told of it: it was there before, or this file system tells nothing.
         assert!(matches!(watch.ready(&waiting("c")), Ready::After(left) if left <= limits::MAILDIR_QUIET));
-        let old = SystemTime::now() - limits::MAILDIR_QUIET_AFTER_WRITING;
+        let old = SystemTime::now() - limits::MAILDIR_QUIET_AFTER_CREATION;
         assert_eq!(watch.ready(&Waiting { name: "d".into(), bytes: 1, modified: old }), Ready::Now);
     }
 }
