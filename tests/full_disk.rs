@@ -22,7 +22,7 @@ const PLAYBOOKS: &[(&str, &str)] = &[
     ),
     (
         "mail.yaml",
-        "name: mail\ntrigger: {mailbox: {connection: box, every: 1s}}\nactions:\n  - {id: create, action: create_incident, with: {title: \"{{trigger.subject}}\"}}\n",
+        "name: mail\ntrigger: {mailbox: {connection: box, every: 5s}}\nactions:\n  - {id: create, action: create_incident, with: {title: \"{{trigger.subject}}\"}}\n",
     ),
 ];
 
@@ -123,7 +123,7 @@ fn refuses_and_recovers<T>(site: &Site, hurt: impl FnOnce(&Larum) -> T, heal: im
     }
     assert_eq!(refused, 3, "reports are refused while nothing can be written");
     let mail = drop_mail(site, "left-where-it-is");
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(7));
     assert!(mail.exists(), "the mail stays in new/ while it cannot be kept");
     assert_eq!(site.get("/healthz").map(|answer| answer.status), Some(200), "Larum itself goes on");
     let log = site.log();

@@ -31,7 +31,7 @@ const KILLS_IN_RUNS: usize = 15;
 /// Each run makes an incident, asks a slow server, and answers the reporter.
 const MAIL_PLAYBOOK: &str = r#"
 name: mail
-trigger: {mailbox: {connection: mailbox, every: 1s, after: {mark_seen: true}}}
+trigger: {mailbox: {connection: mailbox, every: 5s, after: {mark_seen: true}}}
 actions:
   - {id: create, action: create_incident, with: {title: "{{trigger.subject}}", description: "{{> mail-report}}"}}
   - {id: look, action: http, with: {method: GET, connection: slow, url: "@parameters('lookup')"}}
@@ -268,7 +268,9 @@ fn killed_at_each_point_every_report_is_exactly_one_incident() {
         "before mail_tasks_done",
     ];
     for point in points {
-        for count in [1, 3] {
+        // The mails come in one batch, so their tasks are done once; everything else happens again and again.
+        let counts: &[u32] = if point.contains("mail_tasks") { &[1] } else { &[1, 3] };
+        for count in counts {
             let playbook = MAIL_PLAYBOOK.lines().filter(|line| !line.contains("look")).collect::<Vec<_>>().join("\n");
             let form = FORM_PLAYBOOK.lines().filter(|line| !line.contains("look")).collect::<Vec<_>>().join("\n");
             let config = "connections: {mailbox: {maildir: {path: mails}}}\n";
