@@ -2,6 +2,7 @@
 //!
 //! Prints one row per measure with the absolute figure and the ratio, and exits 1 when a row is below what is promised.
 //! `cargo bench --bench measures -- web` runs only the rows whose name contains `web`.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 #[path = "measures/machine.rs"]
 mod machine;
@@ -35,6 +36,9 @@ pub enum Promise {
     AtMost(f64),
 }
 
+/// Measures and gives its rows.
+type Section = fn() -> Vec<Row>;
+
 impl Row {
     fn holds(&self) -> bool {
         match self.promise {
@@ -57,7 +61,7 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.contains(want.as_str()));
     println!("{:<44} {:>8}  {:<14} {:<5}  figures", "measure", "value", "promise", "");
-    let sections: [(&str, fn() -> Vec<Row>); 4] =
+    let sections: [(&str, Section); 4] =
         [("start", start::rows), ("machine", machine::rows), ("web", web::rows), ("mail", mail::rows)];
     let mut held = true;
     for (name, rows) in sections {

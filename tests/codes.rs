@@ -1,4 +1,5 @@
 //! Every code of a fault has its page, every page its code, and every code a case that shows it.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,5 +1,6 @@
 //! A disk that is full and a file system that turned read-only: nothing acknowledged is lost, the sender or the mailbox
 //! keeps what was not, and Larum goes on by itself once it can write again.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod support;
 

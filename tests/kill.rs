@@ -1,4 +1,5 @@
 //! Larum is killed, hard, while reports come in: every acknowledged report is exactly one incident.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Whatever a file holds, loading ends with a playbook or with faults that can be shown.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod common;
 

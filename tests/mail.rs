@@ -1,4 +1,5 @@
 //! What Larum makes of real, odd and hostile mails (`tests/data/mail/`).
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use std::{fs, path::Path};
 

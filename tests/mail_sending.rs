@@ -1,4 +1,5 @@
 //! Mails that Larum writes and sends, read back as their receiver would.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use std::{
     collections::VecDeque,

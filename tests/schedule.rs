@@ -1,4 +1,5 @@
 //! Schedules against a real store and a clock that the test moves.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use std::{sync::Arc, time::Duration};
 

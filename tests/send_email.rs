@@ -1,4 +1,5 @@
 //! The action `send_email`, from its inputs to the file in the outbox.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use std::{path::PathBuf, sync::Arc};
 

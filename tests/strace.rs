@@ -1,5 +1,6 @@
 //! Acknowledged means on disk: under `strace`, every answer that says yes follows a sync of the database's log that began
 //! after the request was read.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 #[path = "support/larum.rs"]
 #[allow(dead_code)]

@@ -72,8 +72,7 @@ pub async fn served(playbooks: &[&str], change: impl FnOnce(&mut Config)) -> Ser
     let data = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(data.path()).unwrap();
     let clock = ManualClock::at(start());
-    let mut config = Config::default();
-    config.data = data.path().to_owned();
+    let mut config = Config { data: data.path().to_owned(), ..Config::default() };
     config.server.form_posts_per_minute = 0;
     change(&mut config);
     let config = Arc::new(config);

@@ -1,4 +1,5 @@
 //! The store against real files: what is accepted, what is a duplicate, what is kept, what goes.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 mod kit;
 

@@ -49,7 +49,7 @@ async fn main() {
     let left = AtomicUsize::new(count.parse().expect("COUNT is a number"));
     let listener = tokio::net::TcpListener::bind(config.server.listen).await.expect("the address is free");
     let core = Core::over(config, Arc::new(Dying { inner, point, left })).expect("the core opens");
-    let _app = App::start(core, listener, |reading| drop(reading)).await.expect("Larum starts");
+    let _app = App::start(core, listener, drop).await.expect("Larum starts");
     std::future::pending::<()>().await;
 }
 
