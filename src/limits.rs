@@ -52,8 +52,8 @@ pub const MAIL_BACKOFF_FIRST: Duration = Duration::from_secs(1);
 pub const MAIL_BACKOFF_MOST: Duration = Duration::from_secs(120);
 /// The longest such wait when it is the data folder that cannot be written.
 pub const MAIL_BACKOFF_STORE: Duration = Duration::from_secs(5);
-/// Mails listed in one command, so that the list of a huge mailbox is never in memory at once.
-pub const MAIL_LISTED: u32 = 10_000;
+/// Mails listed in one command: the next page is listed while the mails of the last are committed.
+pub const MAIL_LISTED: u32 = 1_000;
 /// Flags and moves sent in one command; their numbers must fit a line every server takes (RFC 7162 §4: 8,192 bytes).
 pub const MAIL_TASKS: usize = 500;
 /// Bytes of the header that are kept of a mail over [`MAIL_BYTES`].

@@ -100,30 +100,30 @@ impl Place {
 pub(super) async fn read(reader: &Arc<Reader>, imap: &Imap, memory: &Memory) -> Result<Infallible, Fault> {
     let mut session = connect::connect(imap, &reader.timing).await?;
     let opened = session.open(&reader.feed.folder, false).await?;
-    let mut place = meet(reader, imap, opened).await?;
+    let place = meet(reader, imap, opened).await?;
     reader.liveness.heard().await;
-    let mut tasks = Tasks::default();
     let mut bound = opened.uid_next.saturating_sub(1);
+    let mut reading = Reading { reader, session, memory, tasks: Tasks::default(), place, under_way: None };
     loop {
-        tasks.perform(reader, &mut session, place.uid_validity).await?;
+        reading.perform_tasks().await?;
         // In pages as far as the folder was known to reach, then whatever came since.
-        while place.uid < bound {
-            let last = bound.min(place.uid.saturating_add(limits::MAIL_LISTED));
-            let set = format!("{}:{last}", place.uid + 1);
-            take(reader, &mut session, memory, &mut tasks, &mut place, &set).await?;
-            place.uid = last;
-            if place.uid >= place.dated && place.dated > 0 {
-                place.dated = 0;
-                reader.commit(Vec::new(), place.cursor(place.uid)).done().await?;
-            }
+        while reading.place.uid < bound {
+            let last = bound.min(reading.place.uid.saturating_add(limits::MAIL_LISTED));
+            reading.take(&format!("{}:{last}", reading.place.uid + 1)).await?;
+            reading.place.uid = last;
         }
-        let set = format!("{}:*", place.uid + 1);
-        if place.uid < u32::MAX {
-            take(reader, &mut session, memory, &mut tasks, &mut place, &set).await?;
+        if reading.place.dated > 0 {
+            reading.settle().await?;
+            reading.place.dated = 0;
+            reader.commit(Vec::new(), reading.place.cursor(reading.place.uid)).done().await?;
         }
-        bound = place.uid;
-        tasks.perform(reader, &mut session, place.uid_validity).await?;
-        session.wait(reader.timing.idle, reader.every(), &reader.wake).await?;
+        if reading.place.uid < u32::MAX {
+            reading.take(&format!("{}:*", reading.place.uid + 1)).await?;
+        }
+        bound = reading.place.uid;
+        reading.settle().await?;
+        reading.perform_tasks().await?;
+        reading.session.wait(reader.timing.idle, reader.every(), &reader.wake).await?;
         reader.liveness.heard().await;
     }
 }
@@ -169,67 +169,77 @@ async fn meet(reader: &Reader, imap: &Imap, opened: Opened) -> Result<Place, Sto
     Ok(Place { uid_validity, uid, start, dated })
 }
 
-/// Takes the mails of a UID set in batches, fetching one while the one before is committed.
-async fn take(
-    reader: &Arc<Reader>,
-    session: &mut Session,
-    memory: &Memory,
-    tasks: &mut Tasks,
-    place: &mut Place,
-    set: &str,
-) -> Result<(), Fault> {
-    let mut listed = session.list(set).await?;
-    reader.liveness.heard().await;
-    let all = listed.len();
-    // `n:*` names the last mail even when it stands before n (RFC 3501 §6.4.8).
-    listed.retain(|mail| mail.uid > place.uid && !place.is_before_start(mail));
-    if place.dated > 0 && all > listed.len() {
-        let (connection, folder) = (&reader.feed.connection, &reader.feed.folder);
-        tracing::info!(connection, folder, mails = all - listed.len(), "mails from before the start are left alone");
-    }
-    let mut rest = listed.as_slice();
-    let mut under_way: Option<(Commit, u32)> = None;
-    while let Some(first) = rest.first() {
-        let (batch, behind) = rest.split_at(batch_length(rest, memory.is_careful()));
-        rest = behind;
-        let fetched = fetch(session, memory, place.uid_validity, batch, reader.door.clock.now()).await;
-        // What was fetched before a fault is committed before the fault is told.
-        if let Some((commit, began)) = under_way.take() {
-            settle(commit, memory, began).await?;
-            reader.liveness.heard().await;
-            tasks.perform(reader, session, place.uid_validity).await?;
-        }
-        let mails = fetched.inspect_err(|_| memory.failed(first.uid))?;
-        let last = batch.last().map_or(first.uid, |mail| mail.uid);
-        // Asking the store for tasks is only worth it when some may have come up.
-        tasks.waiting |= super::report::listening(&reader.door.library.current(), &reader.feed)
-            .any(|(_, trigger)| trigger.after.mark_seen || trigger.after.move_to.is_some());
-        under_way = Some((reader.commit(mails, place.cursor(last)), first.uid));
-        if memory.is_careful()
-            && let Some((commit, began)) = under_way.take()
-        {
-            settle(commit, memory, began).await?;
-        }
-        place.uid = place.uid.max(last);
-    }
-    if let Some((commit, began)) = under_way {
-        settle(commit, memory, began).await?;
-    }
-    Ok(())
+/// One session at work.
+struct Reading<'a> {
+    reader: &'a Arc<Reader>,
+    session: Session,
+    memory: &'a Memory,
+    tasks: Tasks,
+    place: Place,
+    /// The commit of the batch before, and the first mail in it.
+    under_way: Option<(Commit, u32)>,
 }
 
-/// Waits for a commit that began with the mail `began`.
-async fn settle(commit: Commit, memory: &Memory, began: u32) -> Result<(), StoreError> {
-    match commit.done().await {
-        Ok(_) => memory.went_well(),
-        // A full disk is no mail's fault.
-        Err(error) if error.is_passing() => return Err(error),
-        Err(error) => {
-            memory.failed(began);
-            return Err(error);
+impl Reading<'_> {
+    /// Takes the mails of a UID set in batches, listing and fetching while the batch before is committed. The last one may
+    /// still be under way when this returns.
+    async fn take(&mut self, set: &str) -> Result<(), Fault> {
+        let mut listed = self.session.list(set).await?;
+        self.reader.liveness.heard().await;
+        let all = listed.len();
+        // `n:*` names the last mail even when it stands before n (RFC 3501 §6.4.8).
+        listed.retain(|mail| mail.uid > self.place.uid && !self.place.is_before_start(mail));
+        if self.place.dated > 0 && all > listed.len() {
+            let (connection, folder) = (&self.reader.feed.connection, &self.reader.feed.folder);
+            tracing::info!(
+                connection,
+                folder,
+                mails = all - listed.len(),
+                "mails from before the start are left alone"
+            );
         }
+        let mut rest = listed.as_slice();
+        while let Some(first) = rest.first() {
+            let (batch, behind) = rest.split_at(batch_length(rest, self.memory.is_careful()));
+            rest = behind;
+            let now = self.reader.door.clock.now();
+            let fetched = fetch(&mut self.session, self.memory, self.place.uid_validity, batch, now).await;
+            // What was fetched before a fault is committed before the fault is told.
+            self.settle().await?;
+            let mails = fetched.inspect_err(|_| self.memory.failed(first.uid))?;
+            self.perform_tasks().await?;
+            let last = batch.last().map_or(first.uid, |mail| mail.uid);
+            // Asking the store for tasks is only worth it when some may have come up.
+            self.tasks.waiting |= super::report::listening(&self.reader.door.library.current(), &self.reader.feed)
+                .any(|(_, trigger)| trigger.after.mark_seen || trigger.after.move_to.is_some());
+            self.under_way = Some((self.reader.commit(mails, self.place.cursor(last)), first.uid));
+            if self.memory.is_careful() {
+                self.settle().await?;
+            }
+            self.place.uid = self.place.uid.max(last);
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Waits for the commit under way, if there is one.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        let Some((commit, began)) = self.under_way.take() else { return Ok(()) };
+        match commit.done().await {
+            Ok(_) => self.memory.went_well(),
+            // A full disk is no mail's fault.
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => {
+                self.memory.failed(began);
+                return Err(error);
+            }
+        }
+        self.reader.liveness.heard().await;
+        Ok(())
+    }
+
+    async fn perform_tasks(&mut self) -> Result<(), Fault> {
+        self.tasks.perform(self.reader, &mut self.session, self.place.uid_validity).await
+    }
 }
 
 /// How many of the listed mails go into one batch: half the window, since one batch is fetched while another is committed.
