@@ -355,8 +355,8 @@ async fn a_hostile_request_is_refused_with_words() {
     let twice = format!("larum.submission={id}&larum.submission={id}&what=x");
     let not_utf8 = format!("larum.submission={id}&what=%ff%fe");
     let long_key = "k".repeat(201);
-    type Case = (&'static str, &'static str, Vec<(&'static str, &'static str)>, &'static str);
-    let cases: Vec<Case> = vec![
+    type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("no content type", "/forms/report", vec![], what),
         ("plain text", "/forms/report", vec![("content-type", "text/plain")], what),
         ("a multipart body", "/forms/report", vec![("content-type", "multipart/form-data; boundary=x")], "--x--"),
