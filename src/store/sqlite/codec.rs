@@ -74,6 +74,56 @@ macro_rules! named {
 }
 named!(Severity, Status, Classification, ClassificationReason, RunStatus);
 
+/// Shorter values are not worth the compressing.
+const DENSE_FROM_BYTES: usize = 512;
+
+/// JSON on its way into a column, compressed when that pays: a first byte of 1, then an LZ4 block with its length before
+/// it; a first byte of 0, then the JSON as it is. A run says the same text several times (report, input, incident,
+/// records), and what is not written need not be synced.
+#[derive(Debug)]
+pub(super) struct Dense(Vec<u8>);
+
+impl Dense {
+    pub(super) fn of(json: &[u8]) -> Self {
+        if json.len() < DENSE_FROM_BYTES {
+            return Self([&[0], json].concat());
+        }
+        let mut dense = vec![0; 5 + lz4_flex::block::get_maximum_output_size(json.len())];
+        dense[0] = 1;
+        let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+        dense[1..5].copy_from_slice(&length.to_le_bytes());
+        match lz4_flex::block::compress_into(json, &mut dense[5..]) {
+            Ok(length) if 5 + length <= json.len() => {
+                dense.truncate(5 + length);
+                Self(dense)
+            }
+            _ => Self([&[0], json].concat()),
+        }
+    }
+}
+
+impl ToSql for Dense {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+/// What a [`Dense`] held.
+#[derive(Debug)]
+pub(super) struct Opened(pub Vec<u8>);
+
+impl FromSql for Opened {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_blob()?.split_first() {
+            Some((0, json)) => Ok(Self(json.to_vec())),
+            Some((1, block)) => lz4_flex::block::decompress_size_prepended(block)
+                .map(Self)
+                .map_err(|error| FromSqlError::Other(Box::new(error))),
+            _ => Err(FromSqlError::InvalidType),
+        }
+    }
+}
+
 /// A SHA-256.
 pub(super) type Digest = [u8; 32];
 
@@ -102,6 +152,14 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize)
     text.map(|text| serde_json::from_str(&text))
         .transpose()
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// JSON of a [`Dense`] column as a value.
+pub(super) fn dense_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let json: Option<Opened> = row.get(column)?;
+    json.map(|Opened(json)| serde_json::from_slice(&json))
+        .transpose()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error)))
 }
 
 /// A count as SQLite knows it; every count here is far below 2^63.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{
     blobs::{self, Blobs},
-    codec::{At, Id},
+    codec::{At, Id, Opened},
     error,
 };
 use crate::store::{
@@ -28,12 +28,12 @@ pub(super) fn get(connection: &Connection, blobs: &Blobs, event: EventId) -> Res
             outputs: serde_json::Value::Null,
             resembles: row.get::<_, Option<Id>>(5)?.map(|Id(event)| event),
         };
-        Ok((stored, row.get::<_, Option<String>>(6)?, row.get::<_, Option<i64>>(7)?))
+        Ok((stored, row.get::<_, Option<Opened>>(6)?, row.get::<_, Option<i64>>(7)?))
     });
     let Some((mut stored, outputs, body)) = stored.optional()? else { return Ok(None) };
     let outputs = match body {
         Some(body) => blobs::load(connection, blobs, body)?.1,
-        None => outputs.unwrap_or_default().into_bytes(),
+        None => outputs.map(|Opened(outputs)| outputs).unwrap_or_default(),
     };
     stored.outputs = serde_json::from_slice(&outputs).map_err(error::damaged)?;
     Ok(Some(stored))

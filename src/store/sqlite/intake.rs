@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     blobs::{self, Blobs, Parcel},
-    codec::{self, At, Id},
+    codec::{self, At, Dense, Id},
     history::{self, Line},
     mailbox, versions,
     writer::Writing,
@@ -21,8 +21,14 @@ use crate::store::{
 pub(super) struct Packed {
     report: Report,
     raw: Option<Parcel>,
-    /// The outputs, when they are too large for their row.
-    outputs: Option<Parcel>,
+    outputs: Outputs,
+}
+
+/// Where a report's outputs rest.
+enum Outputs {
+    /// Too large for their row.
+    Large(Parcel),
+    Row(Dense),
 }
 
 /// Whether packing this batch touches the disk or hashes much.
@@ -41,7 +47,10 @@ pub(super) fn pack(intake: &mut Intake, blobs: &Arc<Blobs>) -> Result<Vec<Packed
     let mut outputs = blobs.pack(large.map(|report| report.outputs.as_bytes()))?.into_iter();
     let packed = reports.into_iter().zip(has_raw).map(|(report, has_raw)| Packed {
         raw: if has_raw { raws.next() } else { None },
-        outputs: if blobs::is_large(report.outputs.len()) { outputs.next() } else { None },
+        outputs: Some(&report.outputs)
+            .filter(|text| blobs::is_large(text.len()))
+            .and_then(|_| outputs.next())
+            .map_or_else(|| Outputs::Row(Dense::of(report.outputs.as_bytes())), Outputs::Large),
         report,
     });
     Ok(packed.collect())
@@ -233,10 +242,12 @@ impl Door<'_> {
         event: EventId,
         resembles: Option<EventId>,
     ) -> Result<(), StoreError> {
-        let body =
-            |parcel: &Option<Parcel>| parcel.as_ref().map(|parcel| blobs::keep(writing.connection, parcel)).transpose();
+        let body = |parcel: Option<&Parcel>| parcel.map(|parcel| blobs::keep(writing.connection, parcel)).transpose();
         let report = &packed.report;
-        let outputs = packed.outputs.is_none().then_some(&*report.outputs);
+        let (large, row) = match &packed.outputs {
+            Outputs::Large(parcel) => (Some(parcel), None),
+            Outputs::Row(dense) => (None, Some(dense)),
+        };
         writing
             .connection
             .prepare_cached(
@@ -249,10 +260,10 @@ impl Door<'_> {
                 report.kind,
                 At(self.at),
                 resembles.map(Id),
-                body(&packed.raw)?,
-                body(&packed.outputs)?,
+                body(packed.raw.as_ref())?,
+                body(large)?,
                 report.summary,
-                outputs,
+                row,
             ])?;
         Ok(())
     }

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::incident::Incident;
 use blobs::Blobs;
+use codec::Dense;
 pub use connection::OpenError;
 use reader::Readers;
 use writer::{Writer, Writing};
@@ -246,12 +247,15 @@ impl Store for SqliteStore {
         } else {
             (record, Vec::new())
         };
-        let work = move |writing: &mut Writing<'_>| Ok((runs::record(writing, record, &large)?, large));
+        // Compressed here, because the writer is the one thing that everybody waits for.
+        let dense = runs::dense(&record);
+        let work = move |writing: &mut Writing<'_>| Ok((runs::record(writing, record, dense, &large)?, large));
         self.write_checked(work).await.map(|(recorded, _)| recorded)
     }
 
     async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError> {
-        self.write_checked(move |writing| runs::finish(writing, finish)).await
+        let actions = Dense::of(finish.actions.as_bytes());
+        self.write_checked(move |writing| runs::finish(writing, finish, &actions)).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

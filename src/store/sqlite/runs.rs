@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     blobs::{self, Blobs, Parcel},
-    codec::{self, At, Id, Name},
+    codec::{self, At, Dense, Id, Name, Opened},
     error, incidents,
     writer::Writing,
 };
@@ -36,8 +36,19 @@ pub(super) fn pack(record: &Record, blobs: &Arc<Blobs>) -> Result<Vec<Parcel>, S
     blobs.pack(record.events.iter().filter(|event| blobs::is_large(event.len())).map(Vec::as_slice))
 }
 
-/// Appends to a journal. `large` are the parcels of the events that are [large](blobs::is_large), in order.
-pub(super) fn record(writing: &Writing<'_>, record: Record, large: &[Parcel]) -> Result<Recorded, StoreError> {
+/// The events of a record that stay in their rows, as they rest there.
+pub(super) fn dense(record: &Record) -> Vec<Dense> {
+    record.events.iter().filter(|event| !blobs::is_large(event.len())).map(|event| Dense::of(event)).collect()
+}
+
+/// Appends to a journal. `large` are the parcels of the events that are [large](blobs::is_large), `dense` the others, both
+/// in order.
+pub(super) fn record(
+    writing: &Writing<'_>,
+    record: Record,
+    dense: Vec<Dense>,
+    large: &[Parcel],
+) -> Result<Recorded, StoreError> {
     let Record { run, first, mut events, local, sleep, unsleep, waiting_until } = record;
     let connection = writing.connection;
     let (status, waited_until) = state(writing, run)?;
@@ -60,21 +71,20 @@ pub(super) fn record(writing: &Writing<'_>, record: Record, large: &[Parcel]) ->
     }
     let mut append =
         connection.prepare_cached("INSERT INTO journal (run, seq, body, event) VALUES (?1, ?2, ?3, ?4)")?;
-    let (mut seq, mut large) = (codec::int(first), large.iter());
+    let (mut seq, mut dense, mut large) = (codec::int(first), dense.into_iter(), large.iter());
     for event in &events {
-        if blobs::is_large(event.len())
-            && let Some(parcel) = large.next()
-        {
-            append.execute(params![Id(run), seq, blobs::keep(connection, parcel)?, None::<&[u8]>])?;
+        if blobs::is_large(event.len()) {
+            let body = large.next().map(|parcel| blobs::keep(connection, parcel)).transpose()?;
+            append.execute(params![Id(run), seq, body, None::<Dense>])?;
         } else {
-            append.execute(params![Id(run), seq, None::<i64>, event])?;
+            append.execute(params![Id(run), seq, None::<i64>, dense.next()])?;
         }
         seq += 1;
     }
     let incident = made.map(|(event, incident)| {
         incidents::insert(connection, &incident)?;
         // However large: it is only known here, and the writer waits for no file.
-        append.execute(params![Id(run), seq, None::<i64>, event])?;
+        append.execute(params![Id(run), seq, None::<i64>, Dense::of(&event)])?;
         events.push(event);
         Ok::<_, StoreError>(incident)
     });
@@ -99,8 +109,8 @@ pub(super) fn record(writing: &Writing<'_>, record: Record, large: &[Parcel]) ->
 }
 
 /// Ends a run or suspends it.
-pub(super) fn finish(writing: &Writing<'_>, finish: Finish) -> Result<Option<Incident>, StoreError> {
-    let Finish { run, status, at, error, actions, fallback } = finish;
+pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> Result<Option<Incident>, StoreError> {
+    let Finish { run, status, at, error, actions: _, fallback } = finish;
     let connection = writing.connection;
     if status == RunStatus::Running {
         return Err(StoreError::Failed(format!("run {run} cannot end as Running").into()));
@@ -148,18 +158,19 @@ pub(super) fn load(connection: &Connection, blobs: &Blobs, run: RunId) -> Result
             started: row.get::<_, At>(7)?.0,
             ended: row.get::<_, Option<At>>(8)?.map(|At(at)| at),
             seed: row.get(9)?,
-            outputs: row.get::<_, Option<Arc<str>>>(10)?.unwrap_or_default(),
+            outputs: Arc::default(),
             journal: Vec::new(),
             error: codec::json(row, 12)?,
-            actions: codec::json(row, 13)?,
+            actions: codec::dense_json(row, 13)?,
         };
-        Ok((stored, row.get::<_, Option<i64>>(11)?))
+        Ok((stored, row.get::<_, Option<Opened>>(10)?, row.get::<_, Option<i64>>(11)?))
     });
-    let Some((mut stored, outputs)) = stored.optional()? else { return Ok(None) };
-    if let Some(body) = outputs {
-        let (_, outputs) = blobs::load(connection, blobs, body)?;
-        stored.outputs = String::from_utf8(outputs).map_err(error::damaged)?.into();
-    }
+    let Some((mut stored, outputs, body)) = stored.optional()? else { return Ok(None) };
+    let outputs = match body {
+        Some(body) => blobs::load(connection, blobs, body)?.1,
+        None => outputs.map(|Opened(outputs)| outputs).unwrap_or_default(),
+    };
+    stored.outputs = String::from_utf8(outputs).map_err(error::damaged)?.into();
     stored.journal = journal(connection, blobs, run)?;
     Ok(Some(stored))
 }
@@ -174,7 +185,7 @@ fn journal(connection: &Connection, blobs: &Blobs, run: RunId) -> Result<Vec<Vec
         }
         journal.push(match row.get::<_, Option<i64>>(1)? {
             Some(body) => blobs::load(connection, blobs, body)?.1,
-            None => row.get(2)?,
+            None => row.get::<_, Opened>(2)?.0,
         });
     }
     Ok(journal)

@@ -56,7 +56,7 @@ CREATE TABLE event (
     raw INTEGER,                                 -- body.id
     body INTEGER,                                -- body.id of the outputs, or
     summary TEXT NOT NULL,
-    outputs TEXT                                 -- the outputs themselves
+    outputs BLOB                                 -- the outputs themselves, dense (see codec.rs)
 ) WITHOUT ROWID;
 
 -- De-duplication; never pruned. `same` is what names a report, `content` tells two of one name apart.
@@ -92,14 +92,14 @@ CREATE INDEX run_status ON run (status, id) WHERE status <> 'Succeeded';
 -- Apart from the run, so that its row keeps its size when it ends.
 CREATE TABLE run_actions (
     run BLOB PRIMARY KEY,
-    actions TEXT NOT NULL
+    actions BLOB NOT NULL                        -- dense
 ) WITHOUT ROWID;
 
 CREATE TABLE journal (
     run BLOB NOT NULL,
     seq INTEGER NOT NULL,
     body INTEGER,                                -- body.id, or
-    event BLOB,                                  -- the event itself
+    event BLOB,                                  -- the event itself, dense
     PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
 
