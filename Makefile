@@ -1,6 +1,6 @@
 # What tests and benchmarks need beside cargo, from Debian. `make test` installs what is missing.
-TEST_PACKAGES := dovecot-imapd postfix strace
-BENCH_PACKAGES := dovecot-imapd wrk
+TEST_PACKAGES := dovecot-imapd openssl postfix strace
+BENCH_PACKAGES := dovecot-imapd openssl wrk
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

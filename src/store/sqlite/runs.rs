@@ -25,9 +25,16 @@ fn is_open(status: RunStatus) -> bool {
     matches!(status, RunStatus::Running | RunStatus::Suspended)
 }
 
-fn state(writing: &Writing<'_>, run: RunId) -> Result<(RunStatus, Option<At>), StoreError> {
-    let mut rows = writing.connection.prepare_cached("SELECT status, waiting_until FROM run WHERE id = ?1")?;
-    let state = rows.query_row([Id(run)], |row| Ok((row.get::<_, Name<_>>(0)?.0, row.get(1)?))).optional()?;
+/// A run's status, until when it waits, and the sequence number its next event takes.
+fn state(writing: &Writing<'_>, run: RunId) -> Result<(RunStatus, Option<At>, u64), StoreError> {
+    let mut rows = writing.connection.prepare_cached(
+        "SELECT status, waiting_until, (SELECT max(seq) FROM journal WHERE run = ?1) FROM run WHERE id = ?1",
+    )?;
+    let state = rows.query_row([Id(run)], |row| {
+        let last: Option<i64> = row.get(2)?;
+        Ok((row.get::<_, Name<_>>(0)?.0, row.get(1)?, last.map_or(0, |seq| codec::count(seq) + 1)))
+    });
+    let state = state.optional()?;
     state.ok_or_else(|| StoreError::NotFound(format!("run {run}")))
 }
 
@@ -51,9 +58,7 @@ pub(super) fn record(
 ) -> Result<Recorded, StoreError> {
     let Record { run, first, mut events, local, sleep, unsleep, waiting_until } = record;
     let connection = writing.connection;
-    let (status, waited_until) = state(writing, run)?;
-    let mut last = connection.prepare_cached("SELECT max(seq) FROM journal WHERE run = ?1")?;
-    let next = last.query_row([Id(run)], |row| row.get::<_, Option<i64>>(0))?.map_or(0, |seq| codec::count(seq) + 1);
+    let (status, waited_until, next) = state(writing, run)?;
     // A run that ended takes no more, and whoever is behind the journal does not drive this run.
     if first < next || !is_open(status) {
         return Err(StoreError::Conflict { run, seq: first });
@@ -115,13 +120,17 @@ pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> 
     if status == RunStatus::Running {
         return Err(StoreError::Failed(format!("run {run} cannot end as Running").into()));
     }
-    if !is_open(state(writing, run)?.0) {
-        return Ok(None);
-    }
     let ended = (!is_open(status)).then_some(At(at));
-    connection
-        .prepare_cached("UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, error = ?4 WHERE id = ?1")?
+    let changed = connection
+        .prepare_cached(
+            "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, error = ?4 \
+             WHERE id = ?1 AND status IN ('Running', 'Suspended')",
+        )?
         .execute(params![Id(run), Name(status), ended, error.map(|error| error.to_string())])?;
+    if changed == 0 {
+        // Ended before, or there is no such run.
+        return state(writing, run).map(|_| None);
+    }
     connection
         .prepare_cached("INSERT OR REPLACE INTO run_actions (run, actions) VALUES (?1, ?2)")?
         .execute(params![Id(run), actions])?;
