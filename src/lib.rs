@@ -1,24 +1,51 @@
-//! Larum turns reports into incidents. This file is the map of the house.
+//! Larum turns reports into incidents. This file is the map of the house, from the roof to the ground.
 //!
-//! A room imports only from rooms below it in this list; nothing imports upwards and there is no circle.
+//! A room imports only from rooms below it in this list; nothing imports upwards and there is no circle between rooms.
+//! `docs/architecture.md` walks through it.
 
-pub mod action;
-pub mod app;
+/// The command line: one file per subcommand.
 pub mod cli;
-pub mod engine;
-pub mod expression;
-pub mod incident;
-pub mod mail;
-pub mod playbook;
+
+/// Wiring: configuration in, running services out.
+pub mod app;
+
+/// Forms, health and metrics over HTTP.
 pub mod server;
-pub mod store;
+
+/// What starts runs, and the one door reports come in by.
 pub mod trigger;
 
-pub mod clock;
+/// Runs: plan, machine, driver, retry, recovery.
+pub mod engine;
+
+/// What a playbook can do.
+pub mod action;
+
+/// Where things rest.
+pub mod store;
+
+/// YAML → a checked playbook.
+pub mod playbook;
+
+/// Mail: read, guard against loops, write, send.
+pub mod mail;
+
+/// The domain: the incident and its rules.
+pub mod incident;
+
+/// `@expressions` and `{{templates}}`.
+pub mod expression;
+
+/// `larum.yaml`.
 pub mod config;
+
+/// YAML with a position on every node.
+pub mod yaml;
+
+// The ground: imported by every room, importing none.
+pub mod clock;
 pub mod diagnostic;
 pub mod duration;
 pub mod limits;
 pub mod metrics;
 pub mod secret;
-pub mod yaml;

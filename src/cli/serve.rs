@@ -75,7 +75,9 @@ async fn serve(config: Config) -> Exit {
 /// Readable lines on a terminal, JSON otherwise; `LARUM_LOG` chooses what is said. JSON lines are written by a thread of
 /// their own, many at once: what is returned writes the last of them when it is dropped.
 fn log() -> Option<WorkerGuard> {
-    let filter = EnvFilter::try_from_env("LARUM_LOG").unwrap_or_else(|_| EnvFilter::new("warn,larum=info"));
+    let wanted = std::env::var("LARUM_LOG").unwrap_or_else(|_| "warn,larum=info".to_owned());
+    // At a finer level async-imap would log every line it sends, and with LOGIN the password.
+    let filter = EnvFilter::new(format!("{wanted},async_imap=info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // Only a second subscriber in the same process could refuse, and there is none.
     if io::stderr().is_terminal() {

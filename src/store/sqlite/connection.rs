@@ -13,7 +13,8 @@ mod embedded {
 }
 
 /// Pages of the write-ahead log after which a commit also moves them into the database file. Large enough that pages
-/// written by every commit are moved once for many commits, small enough that recovery at start stays quick.
+/// written by every commit are moved once for many commits (it may then be 128 MiB), small enough that recovery at start
+/// stays quick.
 const CHECKPOINT_PAGES: u32 = 16_000;
 /// Bytes of a page. Twice SQLite's usual size, so that an event's row, an incident's and a journal entry fit whole.
 const PAGE_BYTES: u32 = 8_192;
