@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use serde_json::json;
@@ -52,9 +52,7 @@ struct Report {
 impl Report {
     fn of(args: &Args) -> Self {
         let (mut faults, mut files) = (Vec::new(), BTreeSet::new());
-        let usual = Path::new(super::CONFIG_FILE);
-        let path = args.config.as_deref().or_else(|| usual.exists().then_some(usual));
-        let config = path.map_or_else(
+        let config = super::config::chosen(args.config.as_deref()).map_or_else(
             || Ok(Config::default()),
             |path| {
                 files.insert(yaml::file_name(path));

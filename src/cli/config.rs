@@ -23,14 +23,18 @@ impl ConfigArgs {
     }
 }
 
+/// The configuration file that is meant: the one named, else `larum.yaml` of this folder where there is one.
+pub(super) fn chosen(named: Option<&Path>) -> Option<&Path> {
+    let usual = Path::new("larum.yaml");
+    named.or_else(|| usual.exists().then_some(usual))
+}
+
 /// The configuration at `path`, or `larum.yaml` of this folder, or the defaults.
 ///
 /// # Errors
 /// The exit code, after the faults were printed.
 pub fn configuration(path: Option<&Path>) -> Result<Config, Exit> {
-    let usual = Path::new("larum.yaml");
-    let path = path.or_else(|| usual.exists().then_some(usual));
-    let Some(path) = path else { return Ok(Config::default()) };
+    let Some(path) = chosen(path) else { return Ok(Config::default()) };
     Config::load(path).map_err(|faults| {
         for fault in &faults {
             eprintln!("{fault}\n");

@@ -19,9 +19,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The configuration that is read when none is named.
-pub(crate) const CONFIG_FILE: &str = "larum.yaml";
-
 /// How a command ended, as scripts read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
