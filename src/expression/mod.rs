@@ -17,7 +17,9 @@ mod template;
 mod value;
 
 pub use error::{CompileError, CompileErrorKind, EvalError};
-pub use functions::{Family, Function, functions};
+pub use functions::{
+    DateError, Family, Function, TimeUnit, add_to_time, convert_time_zone, functions, nearest_time_zone, time_zone,
+};
 pub use handlebars::Partials;
 pub use json_scope::JsonScope;
 pub use reference::{Part, Reference, Use};

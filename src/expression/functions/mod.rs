@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::evaluate::Outcome;
 
 pub(crate) use args::{Args, LazyArgs};
+pub use date::{DateError, TimeUnit, add_to_time, convert_time_zone, nearest_time_zone, time_zone};
 
 /// What a function is about; documentation groups by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -207,6 +208,14 @@ static TABLE: LazyLock<Vec<Function>> = LazyLock::new(|| {
         eager(Date, "addDays(timestamp, days, format?)", "An instant some days later.", date::add_days),
         eager(Date, "addHours(timestamp, hours, format?)", "An instant some hours later.", date::add_hours),
         eager(Date, "addMinutes(timestamp, minutes, format?)", "An instant some minutes later.", date::add_minutes),
+        eager(Date, "addSeconds(timestamp, seconds, format?)", "An instant some seconds later.", date::add_seconds),
+        eager(Date, "addToTime(timestamp, interval, time_unit, format?)", "An instant some units later: Second, Minute, Hour, Day, Week, Month or Year.", date::add_to_time_function),
+        eager(Date, "subtractFromTime(timestamp, interval, time_unit, format?)", "An instant some units earlier.", date::subtract_from_time),
+        eager(Date, "getFutureTime(interval, time_unit, format?)", "The present instant and some units.", date::get_future_time),
+        eager(Date, "getPastTime(interval, time_unit, format?)", "The present instant less some units.", date::get_past_time),
+        eager(Date, "convertTimeZone(timestamp, source_zone, destination_zone, format?)", "What one zone's clocks show when another's show a time; zones by Windows' or IANA's names.", date::convert_time_zone_function),
+        eager(Date, "convertToUtc(timestamp, source_zone, format?)", "The instant at which a zone's clocks show a time.", date::convert_to_utc),
+        eager(Date, "convertFromUtc(timestamp, destination_zone, format?)", "What a zone's clocks show at an instant.", date::convert_from_utc),
         eager(Date, "formatDateTime(timestamp, format?, locale?)", "An instant by a .NET format such as D or yyyy-MM-dd.", date::format_date_time),
 
         lazy(Logical, "and(condition, ...)", "True when every condition is; stops at the first that is not.", logical::and),
@@ -250,15 +259,7 @@ static TABLE: LazyLock<Vec<Function>> = LazyLock::new(|| {
 const LATER: &[&str] = &[
     "xml",
     "xpath",
-    "getFutureTime",
-    "getPastTime",
-    "addToTime",
-    "subtractFromTime",
-    "addSeconds",
     "dateDifference",
-    "convertTimeZone",
-    "convertToUtc",
-    "convertFromUtc",
     "parseDateTime",
     "startOfHour",
     "startOfDay",

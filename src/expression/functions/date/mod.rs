@@ -2,15 +2,17 @@
 
 mod format;
 mod parse;
+mod unit;
+mod zone;
 
-use chrono::{NaiveDateTime, TimeDelta};
-use serde_json::Value;
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
 
-use super::{
-    Args, culture,
-    string::{text, unknown_locale},
-};
+use super::{Args, culture, string::text};
 use crate::expression::{EvalError, evaluate::Outcome};
+
+pub use unit::TimeUnit;
+pub use zone::{nearest_time_zone, time_zone};
 
 /// A point in time as .NET's DateTime has it, in steps of 100 ns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,53 +22,64 @@ struct Timestamp {
     utc: bool,
 }
 
+/// Why something asked of a timestamp has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DateError {
+    #[error("'{0}' is no timestamp; one looks like '2026-01-31T12:00:00Z'")]
+    NotATimestamp(String),
+    #[error("there is no time zone '{name}'{}", did_you_mean(*near))]
+    UnknownZone { name: String, near: Option<&'static str> },
+    #[error("the clocks of {zone} skip the time {time}")]
+    Skipped { time: NaiveDateTime, zone: Tz },
+    #[error("the result lies outside of the years 1 to 9999")]
+    OutOfRange,
+    #[error("there is no unit of time '{0}'; there are Second, Minute, Hour, Day, Week, Month and Year")]
+    UnknownUnit(String),
+    #[error("there is no date format '{format}' for the locale '{locale}'")]
+    UnknownFormat { format: String, locale: String },
+    #[error("there is no locale '{0}'")]
+    UnknownLocale(String),
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default()
+}
+
 /// The format that everything has which is not told another.
 const ROUND_TRIP: &str = "o";
 
-fn timestamp(args: &Args<'_>) -> Result<Timestamp, EvalError> {
-    let given = args.string(0)?;
-    parse::parse(given).ok_or_else(|| {
-        args.error(format_args!(
-            "expects its first parameter to be a timestamp, such as '2026-01-31T12:00:00Z'. The value provided is '{}'",
-            given.chars().take(40).collect::<String>()
-        ))
-    })
+/// `base_time` moved by `interval` units and written by a .NET format, `o` when none is given: `addToTime()`.
+///
+/// # Errors
+/// [`DateError`] when `base_time` is no timestamp, the format is unknown or the result is outside of the years 1 to 9999.
+pub fn add_to_time(base_time: &str, interval: i64, unit: TimeUnit, format: Option<&str>) -> Result<String, DateError> {
+    written(unit::moved(read(base_time)?, interval, unit)?, format, None)
 }
 
-/// Writes `timestamp` by the format at `at` and the locale after it.
-fn write<'a>(args: &Args<'a>, timestamp: Timestamp, at: usize) -> Outcome<'a> {
-    let format = match args.at(at) {
-        Value::Null => ROUND_TRIP,
-        _ => args.string(at)?,
-    };
-    let locale = match args.at(at + 1) {
-        Value::Null => "en-US",
-        _ => args.string(at + 1)?,
-    };
-    let culture = culture::find(locale).ok_or_else(|| unknown_locale(args, locale))?;
-    match format::format(timestamp, format, culture) {
-        Some(written) => text(written),
-        None => Err(args.error(format_args!("does not know the date format '{format}' for the locale '{locale}'"))),
-    }
+/// What the clocks of the zone `destination` show when those of `source` show `base_time`: `convertTimeZone()`. A
+/// `base_time` with an offset or `Z` is that instant, whatever `source` says. Zones go by their IANA or Windows names.
+///
+/// # Errors
+/// [`DateError`] when `base_time` is no timestamp, a zone or the format is unknown, or `source` skips that time.
+pub fn convert_time_zone(
+    base_time: &str,
+    source: &str,
+    destination: &str,
+    format: Option<&str>,
+) -> Result<String, DateError> {
+    let instant = zone::to_utc(read(base_time)?, zone::named(source)?)?;
+    written(zone::from_utc(instant, zone::named(destination)?)?, format, None)
 }
 
-pub(super) fn utc_now(args: Args<'_>) -> Outcome<'_> {
-    let now = Timestamp { time: args.scope.now().naive_utc(), utc: true };
-    write(&args, now, 0)
+fn read(text: &str) -> Result<Timestamp, DateError> {
+    parse::parse(text).ok_or_else(|| DateError::NotATimestamp(text.chars().take(40).collect()))
 }
 
-pub(super) fn format_date_time(args: Args<'_>) -> Outcome<'_> {
-    write(&args, timestamp(&args)?, 1)
-}
-
-/// The timestamp moved by the second parameter, a number of units.
-fn moved(args: Args<'_>, unit: fn(i64) -> Option<TimeDelta>) -> Outcome<'_> {
-    let Timestamp { time, utc } = timestamp(&args)?;
-    let time = unit(args.integer(1)?).and_then(|by| time.checked_add_signed(by)).filter(|time| in_range(*time));
-    match time {
-        Some(time) => write(&args, Timestamp { time, utc }, 2),
-        None => Err(args.error("gives a time outside of the years 1 to 9999")),
-    }
+fn written(timestamp: Timestamp, format: Option<&str>, locale: Option<&str>) -> Result<String, DateError> {
+    let (format, locale) = (format.unwrap_or(ROUND_TRIP), locale.unwrap_or("en-US"));
+    let culture = culture::find(locale).ok_or_else(|| DateError::UnknownLocale(locale.to_owned()))?;
+    format::format(timestamp, format, culture)
+        .ok_or_else(|| DateError::UnknownFormat { format: format.to_owned(), locale: locale.to_owned() })
 }
 
 fn in_range(time: NaiveDateTime) -> bool {
@@ -74,14 +87,102 @@ fn in_range(time: NaiveDateTime) -> bool {
     (1..=9999).contains(&time.year())
 }
 
+/// The error of the function itself.
+fn fault(args: &Args<'_>, error: &DateError) -> EvalError {
+    args.error(format_args!("cannot be evaluated: {error}"))
+}
+
+/// The first parameter as a timestamp.
+fn timestamp(args: &Args<'_>) -> Result<Timestamp, EvalError> {
+    read(args.string(0)?).map_err(|error| fault(args, &error))
+}
+
+/// The text at `at`, where it was given.
+fn optional<'a>(args: &'a Args<'_>, at: usize) -> Result<Option<&'a str>, EvalError> {
+    if args.at(at).is_null() { Ok(None) } else { args.string(at).map(Some) }
+}
+
+/// Writes a timestamp by the format at `at`.
+fn write<'a>(args: &Args<'a>, timestamp: Result<Timestamp, DateError>, at: usize) -> Outcome<'a> {
+    let format = optional(args, at)?;
+    timestamp.and_then(|timestamp| written(timestamp, format, None)).map_or_else(|error| Err(fault(args, &error)), text)
+}
+
+fn now(args: &Args<'_>) -> Timestamp {
+    Timestamp { time: args.scope.now().naive_utc(), utc: true }
+}
+
+pub(super) fn utc_now(args: Args<'_>) -> Outcome<'_> {
+    write(&args, Ok(now(&args)), 0)
+}
+
+pub(super) fn format_date_time(args: Args<'_>) -> Outcome<'_> {
+    let (format, locale) = (optional(&args, 1)?, optional(&args, 2)?);
+    written(timestamp(&args)?, format, locale).map_or_else(|error| Err(fault(&args, &error)), text)
+}
+
+fn add(args: Args<'_>, unit: TimeUnit) -> Outcome<'_> {
+    let moved = unit::moved(timestamp(&args)?, args.integer(1)?, unit);
+    write(&args, moved, 2)
+}
+
 pub(super) fn add_days(args: Args<'_>) -> Outcome<'_> {
-    moved(args, TimeDelta::try_days)
+    add(args, TimeUnit::Day)
 }
 
 pub(super) fn add_hours(args: Args<'_>) -> Outcome<'_> {
-    moved(args, TimeDelta::try_hours)
+    add(args, TimeUnit::Hour)
 }
 
 pub(super) fn add_minutes(args: Args<'_>) -> Outcome<'_> {
-    moved(args, TimeDelta::try_minutes)
+    add(args, TimeUnit::Minute)
+}
+
+pub(super) fn add_seconds(args: Args<'_>) -> Outcome<'_> {
+    add(args, TimeUnit::Second)
+}
+
+/// `from` moved by the interval and the unit after it, forwards or backwards, the interval being the parameter at `at`.
+fn moved<'a>(args: &Args<'a>, from: Timestamp, at: usize, forwards: bool) -> Outcome<'a> {
+    let (interval, unit) = (args.integer(at)?, args.string(at + 1)?);
+    let interval = if forwards { Some(interval) } else { interval.checked_neg() };
+    let moved =
+        interval.ok_or(DateError::OutOfRange).and_then(|interval| unit::moved(from, interval, TimeUnit::read(unit)?));
+    write(args, moved, at + 2)
+}
+
+pub(super) fn add_to_time_function(args: Args<'_>) -> Outcome<'_> {
+    moved(&args, timestamp(&args)?, 1, true)
+}
+
+pub(super) fn subtract_from_time(args: Args<'_>) -> Outcome<'_> {
+    moved(&args, timestamp(&args)?, 1, false)
+}
+
+pub(super) fn get_future_time(args: Args<'_>) -> Outcome<'_> {
+    moved(&args, now(&args), 0, true)
+}
+
+pub(super) fn get_past_time(args: Args<'_>) -> Outcome<'_> {
+    moved(&args, now(&args), 0, false)
+}
+
+pub(super) fn convert_time_zone_function(args: Args<'_>) -> Outcome<'_> {
+    let (given, source, destination) = (timestamp(&args)?, args.string(1)?, args.string(2)?);
+    let converted = zone::named(source)
+        .and_then(|source| zone::to_utc(given, source))
+        .and_then(|instant| zone::from_utc(instant, zone::named(destination)?));
+    write(&args, converted, 3)
+}
+
+pub(super) fn convert_to_utc(args: Args<'_>) -> Outcome<'_> {
+    let given = timestamp(&args)?;
+    let converted = zone::named(args.string(1)?).and_then(|zone| zone::to_utc(given, zone));
+    write(&args, converted, 2)
+}
+
+pub(super) fn convert_from_utc(args: Args<'_>) -> Outcome<'_> {
+    let given = timestamp(&args)?;
+    let converted = zone::named(args.string(1)?).and_then(|zone| zone::from_utc(given, zone));
+    write(&args, converted, 2)
 }
