@@ -2,6 +2,7 @@
 
 mod connection;
 mod read;
+mod webhook;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -40,6 +41,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Form submissions a minute from one client; 0 means no limit. Default 30.
     pub form_posts_per_minute: u32,
+    /// Calls of webhooks a minute from one client; 0 means no limit. Default 3,000.
+    pub hook_calls_per_minute: u32,
 }
 
 /// The built-in workspace's name, as Sentinel addresses one.
@@ -71,6 +74,7 @@ pub enum Connection {
     Imap(Imap),
     Smtp(Smtp),
     Http(Http),
+    Webhook(Webhook),
 }
 
 impl Connection {
@@ -82,6 +86,7 @@ impl Connection {
             Self::Imap(_) => "imap",
             Self::Smtp(_) => "smtp",
             Self::Http(_) => "http",
+            Self::Webhook(_) => "webhook",
         }
     }
 }
@@ -162,6 +167,59 @@ pub enum HttpAuthentication {
     Bearer { token: SecretRef },
 }
 
+/// How the sender of webhooks signs them: an HMAC (RFC 2104) with a secret that both sides know.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// The header with the signature, in lower case.
+    pub header: String,
+    /// Default `sha256`.
+    pub algorithm: HmacAlgorithm,
+    /// What stands before the signature in its header, such as `sha256=`.
+    pub prefix: String,
+    /// Default `hex`.
+    pub encoding: SignatureEncoding,
+    /// One secret, or two while it is being changed: either will do.
+    pub secrets: Vec<SecretRef>,
+    /// What is signed, piece by piece. Default: the body alone.
+    pub signs: Vec<SignedPiece>,
+    pub timestamp: Option<SignedTimestamp>,
+}
+
+/// The hash inside the HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HmacAlgorithm {
+    /// Only for senders that know no other.
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// How a signature is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureEncoding {
+    Hex,
+    Base64,
+}
+
+/// A piece of what is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedPiece {
+    Text(String),
+    /// The value of a header, by its name in lower case.
+    Header(String),
+    /// The body's bytes as received.
+    Body,
+}
+
+/// When the sender signed; an older call is refused, so that a call somebody recorded cannot be sent again later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTimestamp {
+    /// The header with the seconds since 1970, in lower case.
+    pub header: String,
+    /// How far it may be from the present, either way. Default five minutes.
+    pub tolerance: Duration,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -170,6 +228,7 @@ impl Default for Config {
                 public_url: None,
                 trusted_proxies: Vec::new(),
                 form_posts_per_minute: crate::limits::FORM_POSTS_PER_MINUTE,
+                hook_calls_per_minute: crate::limits::HOOK_CALLS_PER_MINUTE,
             },
             data: PathBuf::from("larum-data"),
             playbooks: vec![PathBuf::from("playbooks")],

@@ -48,4 +48,5 @@ pub mod diagnostic;
 pub mod duration;
 pub mod limits;
 pub mod metrics;
+pub mod schema;
 pub mod secret;

@@ -94,6 +94,21 @@ pub const FORM_ANSWERS: usize = 10_000;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 200;
 /// Clients whose submissions are counted at once, so that many addresses cannot fill the memory.
 pub const FORM_CLIENTS: usize = 10_000;
+/// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any
+/// sender needs, and too few to fill a disk unseen.
+pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;
+/// Bytes of a webhook's body: the largest that GitHub sends.
+pub const HOOK_BYTES: usize = 25 * 1024 * 1024;
+/// Values in a webhook's JSON body; each takes many times its bytes in memory.
+pub const HOOK_VALUES: usize = 500_000;
+/// Parts of a webhook's multipart body.
+pub const HOOK_PARTS: usize = 1_000;
+/// Characters of the key that a webhook's template makes, since what has no end is no key.
+pub const HOOK_KEY_CHARS: usize = 1_000;
+/// Faults that a refused body is told of; a long list may hold a million.
+pub const SCHEMA_FAULTS: usize = 20;
+/// How far the clock of a webhook's sender may be from ours, unless its connection says otherwise (as Slack and Stripe advise).
+pub const HOOK_TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// Bytes read and thrown away of a body that is too large, so that its sender gets to read the answer.
 pub const DISCARDED_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// How long a client may take to send a request's headers, and how long an idle connection is kept.

@@ -136,6 +136,7 @@ fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
                 format!("mails in {}/{}", feed.connection, feed.folder)
             }
             Trigger::Form(form) => format!("form {url}/forms/{}", form.path),
+            Trigger::Webhook(webhook) => format!("webhook {url}/hooks/{}", webhook.path),
             Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.cron, schedule.time_zone),
             Trigger::Manual => "larum run".to_owned(),
         };

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-use super::{Connection, Http, HttpAuthentication, Imap, Maildir, Smtp, Start, Tls, read::Reader};
+use super::{Connection, Http, HttpAuthentication, Imap, Maildir, Smtp, Start, Tls, read::Reader, webhook};
 use crate::{
     diagnostic::codes,
     yaml::{Fields, Given},
 };
 
-const KINDS: &[&str] = &["maildir", "imap", "smtp", "http"];
-const LATER: &[&str] = &["graph", "webhook", "sentinel"];
+const KINDS: &[&str] = &["maildir", "imap", "smtp", "http", "webhook"];
+const LATER: &[&str] = &["graph", "sentinel"];
 
 pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Connection> {
     let mut fields = given.fields("a connection", &mut reader.faults)?;
@@ -39,7 +39,8 @@ pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Co
         "maildir" => maildir(only, reader).map(Connection::Maildir),
         "imap" => imap(only, reader).map(Connection::Imap),
         "smtp" => smtp(only, reader).map(Connection::Smtp),
-        _ => http(only, reader).map(Connection::Http),
+        "http" => http(only, reader).map(Connection::Http),
+        _ => webhook::webhook(only, reader).map(Connection::Webhook),
     }
 }
 

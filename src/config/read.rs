@@ -112,6 +112,7 @@ impl Reader<'_> {
         let public_url = fields.optional("public_url");
         let trusted_proxies = fields.optional("trusted_proxies");
         let form_posts = fields.optional("form_posts_per_minute");
+        let hook_calls = fields.optional("hook_calls_per_minute");
         fields.finish(&mut self.faults);
         if let Some(given) = listen
             && let Some(text) = given.words(&mut self.faults)
@@ -129,8 +130,12 @@ impl Reader<'_> {
         if let Some(given) = trusted_proxies {
             server.trusted_proxies = self.networks(given);
         }
-        if let Some(count) = form_posts.and_then(|given| given.count(0..=u64::from(u32::MAX), &mut self.faults)) {
-            server.form_posts_per_minute = u32::try_from(count).unwrap_or(u32::MAX);
+        for (given, place) in
+            [(form_posts, &mut server.form_posts_per_minute), (hook_calls, &mut server.hook_calls_per_minute)]
+        {
+            if let Some(count) = given.and_then(|given| given.count(0..=u64::from(u32::MAX), &mut self.faults)) {
+                *place = u32::try_from(count).unwrap_or(u32::MAX);
+            }
         }
     }
 

@@ -41,6 +41,8 @@ codes! {
     BAD_CRON = 30, "a cron expression that cannot be read";
     UNKNOWN_ZONE = 31, "a time zone that does not exist";
     FIELD_RULE = 32, "a form field's key that does not fit its type";
+    BAD_SCHEMA = 38, "a JSON schema that cannot be used";
+    FIXED_KEY = 39, "a key that does not tell calls apart";
 
     UNKNOWN_ACTION = 40, "an action that does not exist";
     UNKNOWN_INPUT = 41, "an input the action does not take";
@@ -75,7 +77,7 @@ codes! {
     NO_REQUEST = 78, "request without a request";
 
     SAME_PLAYBOOK = 80, "two playbooks of one name";
-    SAME_PATH = 81, "two forms at one address";
+    SAME_PATH = 81, "two forms or webhooks at one address";
     PARAMETER_VALUE = 82, "a parameter without a fitting value";
 
     LITERAL_SECRET = 90, "a secret that is written down";

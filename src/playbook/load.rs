@@ -96,7 +96,8 @@ fn is_test(path: &Path) -> bool {
 #[derive(Default)]
 struct Taken {
     names: BTreeMap<String, String>,
-    paths: BTreeMap<String, String>,
+    /// Of forms and webhooks, each with its folder: `forms/report`.
+    addresses: BTreeMap<String, String>,
 }
 
 fn file(
@@ -222,13 +223,19 @@ fn across(checked: &Checked, taken: &mut Taken, faults: &mut Faults) {
         faults.add(codes::SAME_PLAYBOOK, checked.places.name.clone(), message);
         return;
     }
-    if let Trigger::Form(form) = &playbook.trigger {
-        if let Some(other) = taken.paths.get(&form.path) {
+    let address = match &playbook.trigger {
+        Trigger::Form(form) => Some(format!("forms/{}", form.path)),
+        Trigger::Webhook(webhook) => Some(format!("hooks/{}", webhook.path)),
+        Trigger::Mailbox(_) | Trigger::Schedule(_) | Trigger::Manual => None,
+    };
+    if let Some(address) = address {
+        if let Some(other) = taken.addresses.get(&address) {
             let span = checked.places.path.clone().unwrap_or_default();
-            faults.add(codes::SAME_PATH, span, format!("`{other}` has a form at `/forms/{}` already", form.path));
+            let kind = playbook.trigger.kind();
+            faults.add(codes::SAME_PATH, span, format!("`{other}` has a {kind} at `/{address}` already"));
             return;
         }
-        taken.paths.insert(form.path.clone(), file.clone());
+        taken.addresses.insert(address, file.clone());
     }
     taken.names.insert(name, file);
 }

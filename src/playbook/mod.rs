@@ -13,8 +13,9 @@ mod vocabulary;
 pub use bundle::Bundle;
 pub use load::{Loaded, Loading, files, load, load_files, load_folder};
 pub use model::{
-    Action, ActionKind, After, Field, FieldType, Filter, FormTrigger, MailboxTrigger, Missed, Parameter, ParameterType,
-    Playbook, Retry, RunAfter, ScheduleTrigger, Trigger, Variable, VariableType,
+    Action, ActionKind, Admits, After, Field, FieldType, Filter, FormTrigger, MailboxTrigger, Method, Missed,
+    Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment, Trigger, Variable, VariableType,
+    WebhookTrigger,
 };
 pub use status::ActionStatus;
 pub use vocabulary::{ActionSpec, Vocabulary};

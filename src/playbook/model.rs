@@ -5,7 +5,11 @@ use std::{ops::Range, time::Duration};
 use serde_json::Value;
 
 use super::ActionStatus;
-use crate::{diagnostic::Source, expression::Tree};
+use crate::{
+    diagnostic::Source,
+    expression::{Template, Tree},
+    schema::Schema,
+};
 
 /// A playbook that passed every check.
 #[derive(Debug)]
@@ -66,6 +70,7 @@ pub enum VariableType {
 pub enum Trigger {
     Mailbox(MailboxTrigger),
     Form(FormTrigger),
+    Webhook(WebhookTrigger),
     Schedule(ScheduleTrigger),
     Manual,
 }
@@ -77,6 +82,7 @@ impl Trigger {
         match self {
             Self::Mailbox(_) => "mailbox",
             Self::Form(_) => "form",
+            Self::Webhook(_) => "webhook",
             Self::Schedule(_) => "schedule",
             Self::Manual => "manual",
         }
@@ -150,6 +156,68 @@ pub enum FieldType {
     Date,
     Number,
     Checkbox,
+}
+
+/// A call of a web address starts the run.
+#[derive(Debug)]
+pub struct WebhookTrigger {
+    /// The address, `/hooks/{path}`.
+    pub path: String,
+    pub admits: Admits,
+    /// Which methods are taken. Default `POST` alone.
+    pub methods: Vec<Method>,
+    /// What the body must be.
+    pub schema: Option<Schema>,
+    /// What follows the path in the address, segment by segment; empty for nothing.
+    pub relative_path: Vec<Segment>,
+    /// Names the call, so that a repeated one starts nothing; made from `trigger` and `request`.
+    pub key: Option<Template>,
+}
+
+/// Who may call a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admits {
+    /// Whoever signs the body as this webhook connection of `larum.yaml` says.
+    Signed { connection: String },
+    /// Whoever has a signed address (`larum hooks url`).
+    SignedUrl,
+    /// Anybody: `connection: none`.
+    Anybody,
+}
+
+/// The methods a webhook may take, as in Logic Apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub const ALL: &'static [Self] = &[Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One segment of a relative path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    /// It is this text.
+    Text(String),
+    /// It is anything, and `request.relativePathParameters` has it under this name.
+    Parameter(String),
 }
 
 /// A clock starts the run.

@@ -48,10 +48,10 @@ const FORM: &[&str] = &["responseId", "submitDate", "responder"];
 
 const SCHEDULE: &[&str] = &["scheduledTime", "previousTime", "missed"];
 
-/// The parts of a form's request.
+/// The parts of a form's or webhook's request.
 pub(super) const REQUEST: &[&str] = &["method", "headers", "queries", "relativePathParameters"];
 
-/// The fields a trigger delivers; `None` when anything may come (manual).
+/// The fields a trigger delivers; `None` when anything may come.
 pub(super) fn fields(trigger: &Trigger) -> Option<Vec<(&str, Members)>> {
     let plain = |name| (name, Members::Plain);
     match trigger {
@@ -61,6 +61,15 @@ pub(super) fn fields(trigger: &Trigger) -> Option<Vec<(&str, Members)>> {
             Some(answers.chain(FORM.iter().copied().map(plain)).collect())
         }
         Trigger::Schedule(_) => Some(SCHEDULE.iter().copied().map(plain).collect()),
+        Trigger::Webhook(webhook) => {
+            let source = webhook.schema.as_ref()?.source();
+            // A schema says what must be there, seldom what else may be: only one that is closed names all.
+            if source.get("additionalProperties") != Some(&false.into()) || source.get("patternProperties").is_some() {
+                return None;
+            }
+            let properties = source.get("properties")?.as_object()?;
+            Some(properties.keys().map(|name| (name.as_str(), Members::Free)).collect())
+        }
         Trigger::Manual => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod delivered;
 mod inputs;
+mod key;
 mod names;
 mod order;
 mod references;
@@ -13,7 +14,7 @@ pub(super) use values::code;
 
 use self::{names::Names, order::Plan, references::Reader};
 use super::{
-    Action, ActionKind, Parameter, Playbook, RunAfter, Trigger, Variable,
+    Action, ActionKind, Admits, Parameter, Playbook, RunAfter, Trigger, Variable,
     read::{Body, Draft, Step},
     templates::Compiled,
 };
@@ -52,13 +53,15 @@ pub(super) struct Checked {
 /// Where things stand that faults across files point to.
 pub(super) struct Places {
     pub name: Range<usize>,
-    /// Of a form.
+    /// Of a form or webhook.
     pub path: Option<Range<usize>>,
     pub parameters: Vec<Range<usize>>,
 }
 
 /// The kinds of connection a mailbox trigger listens on.
 const MAILBOXES: &[&str] = &["maildir", "imap"];
+/// The kind of connection a webhook's senders sign by.
+const WEBHOOKS: &[&str] = &["webhook"];
 
 /// Checks a draft whose own faults are already in `faults`.
 ///
@@ -78,15 +81,25 @@ pub(super) fn check(draft: Draft<'_>, templates: &Compiled, mut faults: Faults) 
         connections: Vec::new(),
     };
     let actions = checker.list(&draft.steps, &BTreeSet::new(), &[]);
+    let key = draft.key.and_then(|given| checker.key(given));
     let Checker { reached, mut connections, .. } = checker;
-    if let (Some(Trigger::Mailbox(mailbox)), Some(span)) = (&draft.trigger, draft.connection)
-        && let Some(name) = &mailbox.connection
-    {
-        connections.push(Named { name: name.clone(), span, kinds: MAILBOXES });
+    let listens = match &draft.trigger {
+        Some(Trigger::Mailbox(mailbox)) => mailbox.connection.as_ref().map(|name| (name, MAILBOXES)),
+        Some(Trigger::Webhook(webhook)) => match &webhook.admits {
+            Admits::Signed { connection } => Some((connection, WEBHOOKS)),
+            Admits::SignedUrl | Admits::Anybody => None,
+        },
+        Some(Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Manual) | None => None,
+    };
+    if let (Some((name, kinds)), Some(span)) = (listens, draft.connection) {
+        connections.push(Named { name: name.clone(), span, kinds });
     }
-    let (Some((name, span)), Some(trigger), 0) = (draft.name, draft.trigger, faults.count()) else {
+    let (Some((name, span)), Some(mut trigger), 0) = (draft.name, draft.trigger, faults.count()) else {
         return Err(faults.into_sorted());
     };
+    if let Trigger::Webhook(webhook) = &mut trigger {
+        webhook.key = key;
+    }
     let playbook = Playbook {
         name: name.to_owned(),
         description: draft.description.map(str::to_owned),

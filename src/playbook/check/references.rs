@@ -75,7 +75,7 @@ impl Checker<'_> {
             let known = || fields.iter().map(|(name, _)| *name);
             let help = did_you_mean(first, known()).or_else(|| match trigger {
                 Trigger::Mailbox(_) | Trigger::Manual => None,
-                Trigger::Form(_) | Trigger::Schedule(_) => {
+                Trigger::Form(_) | Trigger::Webhook(_) | Trigger::Schedule(_) => {
                     Some(format!("it delivers {}", known().collect::<Vec<_>>().join(", ")))
                 }
             });
@@ -101,7 +101,7 @@ impl Checker<'_> {
     fn request(&self, path: &[String]) -> Option<Refused> {
         let trigger = self.trigger?;
         match trigger {
-            Trigger::Form(_) => {
+            Trigger::Form(_) | Trigger::Webhook(_) => {
                 let first = path.first()?;
                 let known = delivered::REQUEST;
                 if known.iter().any(|known| known.eq_ignore_ascii_case(first)) {

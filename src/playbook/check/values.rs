@@ -30,7 +30,7 @@ impl Checker<'_> {
         }
     }
 
-    fn text(&mut self, node: &Node, text: &str, reader: &Reader<'_>) -> Tree {
+    pub(super) fn text(&mut self, node: &Node, text: &str, reader: &Reader<'_>) -> Tree {
         match Template::compile(text, &self.templates.partials) {
             Ok(template) => {
                 self.follow(node, &template, reader);
@@ -104,7 +104,7 @@ impl Checker<'_> {
         self.faults.push(Diagnostic { help: error.help, ..fault });
     }
 
-    fn place(&self, node: &Node, range: Range<usize>) -> Range<usize> {
+    pub(super) fn place(&self, node: &Node, range: Range<usize>) -> Range<usize> {
         node.place(self.faults.source(), range)
     }
 }

@@ -22,18 +22,18 @@ const TYPES: &[(&str, FieldType)] = &[
 /// What every form delivers beside its answers.
 const DELIVERED: &[&str] = &["responseId", "submitDate", "responder"];
 
-pub(super) fn form(given: Given<'_>, faults: &mut Faults) -> Option<trigger::Read> {
+pub(super) fn form<'n>(given: Given<'n>, faults: &mut Faults) -> Option<trigger::Read<'n>> {
     let mut fields = given.fields("a form", faults)?;
     let path = fields.required("path");
     let title = fields.required("title");
     let list = fields.required("fields");
     fields.finish(faults);
-    let path = path.and_then(|given| trigger::form_path(given, faults));
+    let path = path.and_then(|given| trigger::path(given, faults));
     let title = title.and_then(|given| given.words(faults));
     let fields = list.and_then(|given| read_fields(given, faults));
     let (path, span) = path?;
     let form = FormTrigger { path: path.to_owned(), title: title?.to_owned(), fields: fields? };
-    Some(trigger::Read { trigger: Trigger::Form(form), connection: None, path: Some(span) })
+    Some(trigger::Read { path: Some(span), ..Trigger::Form(form).into() })
 }
 
 fn read_fields(given: Given<'_>, faults: &mut Faults) -> Option<Vec<Field>> {

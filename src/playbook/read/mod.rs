@@ -6,6 +6,7 @@ mod form;
 mod name;
 mod retry;
 mod trigger;
+mod webhook;
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ use super::{Parameter, Trigger, Variable, Vocabulary};
 use crate::{
     diagnostic::{Faults, codes},
     limits,
-    yaml::{self, Fields},
+    yaml::{self, Fields, Given},
 };
 
 /// A playbook as written.
@@ -28,8 +29,10 @@ pub(super) struct Draft<'n> {
     pub trigger: Option<Trigger>,
     /// Where the trigger's connection is named.
     pub connection: Option<Range<usize>>,
-    /// Where the form's path is given.
+    /// Where the form's or webhook's path is given.
     pub path: Option<Range<usize>>,
+    /// The template of a webhook's key.
+    pub key: Option<Given<'n>>,
     pub steps: Vec<Step<'n>>,
 }
 
@@ -60,7 +63,7 @@ pub(super) fn playbook<'n>(root: &'n yaml::Node, vocabulary: &Vocabulary, faults
         let message = format!("the playbook has {count} actions, at most {} are allowed", limits::PLAYBOOK_ACTIONS);
         faults.add(codes::TOO_MANY_ACTIONS, actions.key_span(), message);
     }
-    let (trigger, connection, path) =
-        read.map_or((None, None, None), |read| (Some(read.trigger), read.connection, read.path));
-    Some(Draft { name, description, parameters, variables, fallback, trigger, connection, path, steps })
+    let (trigger, connection, path, key) =
+        read.map_or((None, None, None, None), |read| (Some(read.trigger), read.connection, read.path, read.key));
+    Some(Draft { name, description, parameters, variables, fallback, trigger, connection, path, key, steps })
 }

@@ -29,7 +29,12 @@ pub(super) fn key(given: &Given<'_>, faults: &mut Faults) -> bool {
     valid(given.key, ID_RULE, id_start, id_part, given.key_span(), faults)
 }
 
-/// The path of a form, one segment of its address.
+/// Whether a text that stands inside another is a good id.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.starts_with(id_start) && text.chars().all(id_part) && text.chars().count() <= limits::ACTION_ID_CHARS
+}
+
+/// The path of a form or webhook, one segment of its address.
 pub(super) fn path<'n>(given: Given<'n>, faults: &mut Faults) -> Option<&'n str> {
     let rule = "lower-case letters, digits, `-` and `_`, beginning with a letter or digit";
     let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

@@ -2,34 +2,36 @@
 
 use std::{ops::Range, str::FromStr, time::Duration};
 
-use super::{form, name};
+use super::{form, name, webhook};
 use crate::{
     diagnostic::{Faults, codes, did_you_mean},
     playbook::{After, Filter, MailboxTrigger, Missed, ScheduleTrigger, Trigger, cron},
     yaml::{Given, Value},
 };
 
-const KINDS: &[&str] = &["mailbox", "form", "schedule", "manual"];
-const LATER: &[&str] = &["webhook", "incident", "alert"];
+const KINDS: &[&str] = &["mailbox", "form", "webhook", "schedule", "manual"];
+const LATER: &[&str] = &["incident", "alert"];
 
 const EVERY_DEFAULT: Duration = Duration::from_secs(60);
 const EVERY_MIN: Duration = Duration::from_secs(5);
 const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A trigger with the places of what is looked up later.
-pub(super) struct Read {
+pub(super) struct Read<'n> {
     pub trigger: Trigger,
     pub connection: Option<Range<usize>>,
     pub path: Option<Range<usize>>,
+    /// Of a webhook: compiled once everything is read.
+    pub key: Option<Given<'n>>,
 }
 
-impl From<Trigger> for Read {
+impl From<Trigger> for Read<'_> {
     fn from(trigger: Trigger) -> Self {
-        Self { trigger, connection: None, path: None }
+        Self { trigger, connection: None, path: None, key: None }
     }
 }
 
-pub(super) fn trigger(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
+pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
     let mut fields = given.fields("a trigger", faults)?;
     let later = fields.not_yet(LATER, faults);
     let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
@@ -46,7 +48,7 @@ pub(super) fn trigger(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
                 Some("write a playbook for each".into()),
             );
         } else if nothing {
-            let help = "it is one of `mailbox`, `form`, `schedule` or `manual`";
+            let help = "it is one of `mailbox`, `form`, `webhook`, `schedule` or `manual`";
             faults.add_with(codes::MISSING_KEY, given.span(), "the trigger says nothing", Some(help.into()));
         }
         return None;
@@ -58,12 +60,13 @@ pub(super) fn trigger(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
     match only.key {
         "mailbox" => mailbox(only, faults),
         "form" => form::form(only, faults),
+        "webhook" => webhook::webhook(only, faults),
         "schedule" => schedule(only, faults).map(|schedule| Trigger::Schedule(schedule).into()),
         _ => manual(only, faults).then(|| Trigger::Manual.into()),
     }
 }
 
-fn mailbox(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
+fn mailbox<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
     // `mailbox:` alone is the embedded maildir with every default.
     if given.node.value == Value::Null {
         return Some(Trigger::Mailbox(default_mailbox()).into());
@@ -88,7 +91,7 @@ fn mailbox(given: Given<'_>, faults: &mut Faults) -> Option<Read> {
     mailbox.filter = filter.and_then(|given| read_filter(given, faults)).unwrap_or_default();
     mailbox.after = after.and_then(|given| read_after(given, &mailbox.folder, faults)).unwrap_or_default();
     let connection = connection.map(|given| given.span());
-    Some(Read { trigger: Trigger::Mailbox(mailbox), connection, path: None })
+    Some(Read { connection, ..Trigger::Mailbox(mailbox).into() })
 }
 
 fn default_mailbox() -> MailboxTrigger {
@@ -199,7 +202,7 @@ fn manual(given: Given<'_>, faults: &mut Faults) -> bool {
     true
 }
 
-/// The path of a form, with its place.
-pub(super) fn form_path<'n>(given: Given<'n>, faults: &mut Faults) -> Option<(&'n str, Range<usize>)> {
+/// The path of a form or webhook, with its place.
+pub(super) fn path<'n>(given: Given<'n>, faults: &mut Faults) -> Option<(&'n str, Range<usize>)> {
     name::path(given, faults).map(|path| (path, given.span()))
 }
