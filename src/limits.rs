@@ -175,3 +175,7 @@ pub const QUEUED_RUN_BYTES: usize = 16 * 1024 * 1024;
 pub const COMMIT_BATCH: usize = 512;
 /// How often runs that ended long ago are looked for.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+/// Errors of one value that `parse_json` lists, so that a long list of wrong items does not fill the run.
+pub const SCHEMA_ERRORS: usize = 100;
+/// Compiled schemas of `parse_json` that are kept: more than a set of playbooks in use has.
+pub const SCHEMAS_KEPT: usize = 64;

@@ -7,6 +7,7 @@ mod effect;
 pub mod http;
 mod input;
 mod outcome;
+mod parse_json;
 mod send_email;
 mod shape;
 
@@ -45,7 +46,7 @@ pub enum Returns {
 
 /// Every action, by name.
 pub static ACTIONS: &[ActionType] =
-    &[compose::ACTION, convert_html_to_text::ACTION, create_incident::ACTION, http::ACTION, send_email::ACTION];
+    &[compose::ACTION, convert_html_to_text::ACTION, create_incident::ACTION, http::ACTION, parse_json::ACTION, send_email::ACTION];
 
 /// The action of this name; the names are exact, the checker already put them right.
 #[must_use]
