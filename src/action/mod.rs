@@ -45,8 +45,14 @@ pub enum Returns {
 }
 
 /// Every action, by name.
-pub static ACTIONS: &[ActionType] =
-    &[compose::ACTION, convert_html_to_text::ACTION, create_incident::ACTION, http::ACTION, parse_json::ACTION, send_email::ACTION];
+pub static ACTIONS: &[ActionType] = &[
+    compose::ACTION,
+    convert_html_to_text::ACTION,
+    create_incident::ACTION,
+    http::ACTION,
+    parse_json::ACTION,
+    send_email::ACTION,
+];
 
 /// The action of this name; the names are exact, the checker already put them right.
 #[must_use]

@@ -76,9 +76,11 @@ impl Schema {
         }
         let mut plain = source.clone();
         let named = plain.as_object_mut().and_then(|map| map.shift_remove("$schema"));
-        let draft = named.as_ref().and_then(Value::as_str).and_then(draft_named).unwrap_or_else(|| {
-            if has_exclusive_flag(source) { Draft::Draft4 } else { Draft::Draft7 }
-        });
+        let draft = named
+            .as_ref()
+            .and_then(Value::as_str)
+            .and_then(draft_named)
+            .unwrap_or_else(|| if has_exclusive_flag(source) { Draft::Draft4 } else { Draft::Draft7 });
         let options = jsonschema::options().offline().with_draft(draft).should_validate_formats(true);
         let validator = options.build(&plain).map_err(|error| {
             let path = path::write(&segments(error.instance_path()));
@@ -169,8 +171,9 @@ fn add(found: &mut Vec<Mismatch>, error: &ValidationError<'_>, root: &Value) {
     let at = |segment| plain.path.iter().cloned().chain([segment]).collect();
     match error.kind() {
         Kind::Required { property } => {
-            let same =
-                |last: &&mut Mismatch| last.keyword == keyword && last.schema == plain.schema && last.path == plain.path;
+            let same = |last: &&mut Mismatch| {
+                last.keyword == keyword && last.schema == plain.schema && last.path == plain.path
+            };
             let name = property.as_str().unwrap_or_default();
             match found.last_mut().filter(same) {
                 Some(last) => {

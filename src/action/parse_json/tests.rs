@@ -51,7 +51,10 @@ fn what_is_nearly_json_is_read() {
         ("[\"x\" /* y */", json!(["x"])),
         (r#"["\'", "\/"]"#, json!(["'", "/"])),
         (r#""\ud83d\ude00 \u00e4""#, json!("\u{1F600} ä")),
-        (r#"["\ud83d", "\ud83dx", "\ud83d\u0041", "\ude00"]"#, json!(["\u{fffd}", "\u{fffd}x", "\u{fffd}A", "\u{fffd}"])),
+        (
+            r#"["\ud83d", "\ud83dx", "\ud83d\u0041", "\ude00"]"#,
+            json!(["\u{fffd}", "\u{fffd}x", "\u{fffd}A", "\u{fffd}"]),
+        ),
         ("\"a\tb\nc\"", json!("a\tb\nc")),
         ("\"2026-03-05T14:07:09.1234567+02:00\"", json!("2026-03-05T14:07:09.1234567+02:00")),
         ("\u{feff}{\"a\":1}", json!({"a": 1})),
@@ -78,10 +81,16 @@ fn what_cannot_be_read_is_named_with_its_place() {
             "Unexpected character encountered while parsing value: x. Path 'a', line 3, position 2.",
         ),
         ("[1,\n2,\nx]", "Unexpected character encountered while parsing value: x. Path '[1]', line 3, position 0."),
-        ("[\"\u{1F600}\" x]", "After parsing a value an unexpected character was encountered: x. Path '[0]', line 1, position 6."),
+        (
+            "[\"\u{1F600}\" x]",
+            "After parsing a value an unexpected character was encountered: x. Path '[0]', line 1, position 6.",
+        ),
         ("]", "JsonToken EndArray is not valid for closing JsonType None. Path '', line 1, position 1."),
         ("[1}", "JsonToken EndObject is not valid for closing JsonType Array. Path '', line 1, position 3."),
-        ("[0, {\"a\": ]", "JsonToken EndArray is not valid for closing JsonType Object. Path '[1]', line 1, position 11."),
+        (
+            "[0, {\"a\": ]",
+            "JsonToken EndArray is not valid for closing JsonType Object. Path '[1]', line 1, position 11.",
+        ),
         ("{\"a\":1,", "Unexpected end when reading token. Path ''."),
         ("{\"a\":", "Unexpected end when reading token. Path ''."),
         ("{", "Unexpected end when reading token. Path ''."),
@@ -163,8 +172,18 @@ fn each_failure_has_its_code() {
     let zip = json!({"properties": {"zip": {"type": "string", "pattern": "^[0-9]+$"}}});
     let far = json!({"properties": {"a": {"$ref": "https://example.com/schema.json"}}});
     let rows = [
-        (json!({}), "BadRequest", "InvalidTemplate", "Required property 'content' expects a value but got null. Path ''."),
-        (json!({"content": ""}), "BadRequest", "InvalidTemplate", "Required property 'content' expects a value but got null. Path ''."),
+        (
+            json!({}),
+            "BadRequest",
+            "InvalidTemplate",
+            "Required property 'content' expects a value but got null. Path ''.",
+        ),
+        (
+            json!({"content": ""}),
+            "BadRequest",
+            "InvalidTemplate",
+            "Required property 'content' expects a value but got null. Path ''.",
+        ),
         (
             json!({"content": envelope}),
             "BadRequest",
@@ -195,7 +214,12 @@ fn each_failure_has_its_code() {
             "ActionSchemaInvalid",
             "The 'schema' property of action 'ParseJson' inputs is not a valid JSON schema: at 'properties.a.type' \"text\" is not valid under any of the schemas listed in the 'anyOf' keyword",
         ),
-        (json!({"content": "1", "schema": {"type": "string"}}), "ValidationFailed", "ValidationFailed", "The schema validation failed."),
+        (
+            json!({"content": "1", "schema": {"type": "string"}}),
+            "ValidationFailed",
+            "ValidationFailed",
+            "The schema validation failed.",
+        ),
     ];
     for (input, code, error_code, message) in rows {
         let outcome = execute(&input);
@@ -238,7 +262,11 @@ fn a_mismatch_names_the_path_the_expected_and_what_came() {
 fn constraints_have_newtonsofts_words() {
     let rows = [
         (json!(1), json!({"type": ["string", "null"]}), "Invalid type. Expected String, Null but got Integer."),
-        (json!(true), json!({"type": ["null", "integer", "string"]}), "Invalid type. Expected String, Integer, Null but got Boolean."),
+        (
+            json!(true),
+            json!({"type": ["null", "integer", "string"]}),
+            "Invalid type. Expected String, Integer, Null but got Boolean.",
+        ),
         (json!(1.5), json!({"type": "integer"}), "Invalid type. Expected Integer but got Number."),
         (json!("z"), json!({"enum": ["a"]}), "Value \"z\" is not defined in enum."),
         (json!({"a": 2}), json!({"enum": [{"a": 1}]}), "Value {\"a\":2} is not defined in enum."),
@@ -247,10 +275,22 @@ fn constraints_have_newtonsofts_words() {
         (json!(0), json!({"minimum": 0.5}), "Integer 0 is less than minimum value of 0.5."),
         (json!(1.5), json!({"minimum": 2}), "Float 1.5 is less than minimum value of 2."),
         (json!(11), json!({"maximum": 10}), "Integer 11 exceeds maximum value of 10."),
-        (json!(0), json!({"exclusiveMinimum": 0}), "Integer 0 equals minimum value of 0 and exclusive minimum is true."),
+        (
+            json!(0),
+            json!({"exclusiveMinimum": 0}),
+            "Integer 0 equals minimum value of 0 and exclusive minimum is true.",
+        ),
         (json!(-1), json!({"exclusiveMinimum": 0}), "Integer -1 is less than minimum value of 0."),
-        (json!(0), json!({"minimum": 0, "exclusiveMinimum": true}), "Integer 0 equals minimum value of 0 and exclusive minimum is true."),
-        (json!(5), json!({"maximum": 5, "exclusiveMaximum": true}), "Integer 5 equals maximum value of 5 and exclusive maximum is true."),
+        (
+            json!(0),
+            json!({"minimum": 0, "exclusiveMinimum": true}),
+            "Integer 0 equals minimum value of 0 and exclusive minimum is true.",
+        ),
+        (
+            json!(5),
+            json!({"maximum": 5, "exclusiveMaximum": true}),
+            "Integer 5 equals maximum value of 5 and exclusive maximum is true.",
+        ),
         (json!(6), json!({"exclusiveMaximum": 5}), "Integer 6 exceeds maximum value of 5."),
         (json!(7), json!({"multipleOf": 5}), "Integer 7 is not a multiple of 5."),
         (json!("ab"), json!({"minLength": 3}), "String 'ab' is less than minimum length of 3."),
@@ -262,13 +302,29 @@ fn constraints_have_newtonsofts_words() {
         (json!({"a": 1}), json!({"minProperties": 2}), "Object property count 1 is less than minimum count of 2."),
         (json!({"a": 1}), json!({"maxProperties": 0}), "Object property count 1 exceeds maximum count of 0."),
         (json!({}), json!({"required": ["a", "b"]}), "Required properties are missing from object: a, b."),
-        (json!({"x": 1}), json!({"additionalProperties": false}), "Property 'x' has not been defined and the schema does not allow additional properties."),
-        (json!([1, 2]), json!({"items": [{}], "additionalItems": false}), "Index 2 has not been defined and the schema does not allow additional items."),
+        (
+            json!({"x": 1}),
+            json!({"additionalProperties": false}),
+            "Property 'x' has not been defined and the schema does not allow additional properties.",
+        ),
+        (
+            json!([1, 2]),
+            json!({"items": [{}], "additionalItems": false}),
+            "Index 2 has not been defined and the schema does not allow additional items.",
+        ),
         (json!([1]), json!({"contains": {"type": "string"}}), "No items match contains."),
         (json!(1), json!(false), "Schema always fails validation."),
-        (json!(true), json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}), "JSON does not match any schemas from 'anyOf'."),
+        (
+            json!(true),
+            json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
+            "JSON does not match any schemas from 'anyOf'.",
+        ),
         (json!(true), json!({"oneOf": [{"type": "string"}]}), "JSON is valid against no schemas from 'oneOf'."),
-        (json!(5), json!({"oneOf": [{"type": "integer"}, {"type": "number"}, {"type": "null"}]}), "JSON is valid against more than one schema from 'oneOf'. Valid schema indexes: 0, 1."),
+        (
+            json!(5),
+            json!({"oneOf": [{"type": "integer"}, {"type": "number"}, {"type": "null"}]}),
+            "JSON is valid against more than one schema from 'oneOf'. Valid schema indexes: 0, 1.",
+        ),
         (json!("x"), json!({"not": {"type": "string"}}), "JSON is valid against schema from 'not'."),
     ];
     for (value, schema, expected) in rows {
