@@ -44,6 +44,7 @@ pub mod yaml;
 
 // The ground: imported by every room, importing none.
 pub mod clock;
+pub mod content;
 pub mod diagnostic;
 pub mod duration;
 pub mod limits;

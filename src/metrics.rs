@@ -37,9 +37,9 @@ pub struct MailboxReportLabels {
 /// What became of a report at the intake door.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct IntakeLabels {
-    /// `mailbox`, `form`, `schedule` or `manual`.
+    /// `mailbox`, `form`, `webhook`, `schedule` or `manual`.
     pub trigger: &'static str,
-    /// `accepted`, `duplicate`, `skipped` or `dead`; of a form also `refused` and `unavailable`.
+    /// `accepted`, `duplicate`, `skipped` or `dead`; of a form or webhook also `refused` and `unavailable`.
     pub verdict: &'static str,
 }
 

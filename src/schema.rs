@@ -1,6 +1,6 @@
 //! JSON schemas: whether a value fits one, and what is wrong where.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
@@ -14,9 +14,10 @@ const MESSAGE_CHARS: usize = 500;
 
 /// A JSON schema, ready to be used. Without `$schema` it is read as draft 2020-12; `format` is checked; a `$ref` leads
 /// only to the schema itself, never to the network or a file.
+#[derive(Clone)]
 pub struct Schema {
-    source: Value,
-    validator: Validator,
+    source: Arc<Value>,
+    validator: Arc<Validator>,
 }
 
 /// What is wrong with a value.
@@ -51,7 +52,7 @@ impl Schema {
             pointer: error.instance_path().to_string(),
             message: cut(&error.to_string(), MESSAGE_CHARS),
         })?;
-        Ok(Self { source: source.clone(), validator })
+        Ok(Self { source: Arc::new(source.clone()), validator: Arc::new(validator) })
     }
 
     /// The schema as it was written.

@@ -159,7 +159,7 @@ pub enum FieldType {
 }
 
 /// A call of a web address starts the run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WebhookTrigger {
     /// The address, `/hooks/{path}`.
     pub path: String,

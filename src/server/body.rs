@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::problem::Problem;
-use crate::limits::{BODIES_IN_FLIGHT_BYTES, BODY_IN_ROW_BYTES, DISCARDED_BODY_BYTES, FORM_BYTES, REQUEST_BODY};
+use crate::limits::{BODIES_IN_FLIGHT_BYTES, BODY_IN_ROW_BYTES, DISCARDED_BODY_BYTES, REQUEST_BODY};
 
 const KIB: usize = 1024;
 
@@ -38,28 +38,28 @@ pub struct Held {
 }
 
 impl Bodies {
-    /// Reads a whole body of at most [`FORM_BYTES`] within [`REQUEST_BODY`].
+    /// Reads a whole body of at most `most` bytes within [`REQUEST_BODY`].
     ///
     /// # Errors
     /// 413 for a larger one, 408 for a slower one, 400 for one that breaks off.
-    pub async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Held, Box<Problem>> {
+    pub async fn read(&self, body: Body, headers: &HeaderMap, most: usize) -> Result<Held, Box<Problem>> {
         let declared = HttpBody::size_hint(&body).exact().and_then(|bytes| usize::try_from(bytes).ok());
-        if declared.is_some_and(|bytes| bytes > FORM_BYTES) {
+        if declared.is_some_and(|bytes| bytes > most) {
             // A client that waits for leave to send is told at once; any other is heard out, for it reads no answer before.
             if !headers.contains_key(header::EXPECT) && declared.is_some_and(|bytes| bytes <= DISCARDED_BODY_BYTES) {
-                let _ = timeout(REQUEST_BODY, collect(body)).await;
+                let _ = timeout(REQUEST_BODY, collect(body, most)).await;
             }
-            return Err(too_large());
+            return Err(too_large(most));
         }
         let read = async {
             let room = match declared {
                 Some(bytes) if bytes <= BODY_IN_ROW_BYTES => None,
                 declared => {
-                    let permits = u32::try_from(declared.unwrap_or(FORM_BYTES).div_ceil(KIB)).unwrap_or(u32::MAX);
+                    let permits = u32::try_from(declared.unwrap_or(most).div_ceil(KIB)).unwrap_or(u32::MAX);
                     self.room.clone().acquire_many_owned(permits).await.ok()
                 }
             };
-            Ok(Held { bytes: collect(body).await?, _room: room })
+            Ok(Held { bytes: collect(body, most).await?, _room: room })
         };
         timeout(REQUEST_BODY, read).await.unwrap_or_else(|_| {
             let message = format!("The rest of the request did not arrive within {} seconds.", REQUEST_BODY.as_secs());
@@ -69,7 +69,7 @@ impl Bodies {
 }
 
 /// Gathers a body up to the limit and reads on, up to a larger one, without keeping it.
-async fn collect(body: Body) -> Result<Bytes, Box<Problem>> {
+async fn collect(body: Body, most: usize) -> Result<Bytes, Box<Problem>> {
     let mut chunks = body.into_data_stream();
     let mut first = Bytes::new();
     let mut gathered: Vec<u8> = Vec::new();
@@ -83,7 +83,7 @@ async fn collect(body: Body) -> Result<Bytes, Box<Problem>> {
         if length > DISCARDED_BODY_BYTES {
             break;
         }
-        if length > FORM_BYTES {
+        if length > most {
             gathered = Vec::new();
         } else if length == chunk.len() {
             // Most bodies are one chunk, which need not be copied.
@@ -95,13 +95,13 @@ async fn collect(body: Body) -> Result<Bytes, Box<Problem>> {
             gathered.extend_from_slice(&chunk);
         }
     }
-    if length > FORM_BYTES {
-        return Err(too_large());
+    if length > most {
+        return Err(too_large(most));
     }
     Ok(if gathered.is_empty() { first } else { gathered.into() })
 }
 
-fn too_large() -> Box<Problem> {
-    let message = format!("A submission may have at most {} MB.", FORM_BYTES / KIB / KIB);
+fn too_large(most: usize) -> Box<Problem> {
+    let message = format!("A submission may have at most {} MB.", most / KIB / KIB);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", "This is too large", message)
 }

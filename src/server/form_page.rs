@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::forms::segment;
+use super::request::segment;
 use crate::{
     playbook::{Field, FieldType, FormTrigger},
     trigger::form::{FieldFault, grouped},

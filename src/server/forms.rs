@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -18,11 +17,12 @@ use super::{
     form_page::{FormPage, SUBMISSION_NAME},
     guard::{UNKNOWN_PEER, counted_as},
     problem::{Problem, Speaks, json},
+    request::{self, IDEMPOTENCY_KEY, REPLAYED, STORE_RETRY, idempotency_key, segment},
     speaks,
 };
 use crate::{
     engine::News,
-    limits::{FORM_PREFERRED_WAIT, FORM_THANKS_WAIT, IDEMPOTENCY_KEY_CHARS},
+    limits::{FORM_BYTES, FORM_PREFERRED_WAIT, FORM_THANKS_WAIT},
     metrics::IntakeLabels,
     store::{
         RunId, StoreError,
@@ -35,31 +35,18 @@ use crate::{
     },
 };
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that the answer is the first run's, as Stripe's and others' APIs do.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// RFC 7240.
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// What a playbook may see of a request's headers: nothing that names or admits anybody.
 const SHOWN_HEADERS: [HeaderName; 4] =
     [header::CONTENT_TYPE, header::USER_AGENT, header::ACCEPT_LANGUAGE, IDEMPOTENCY_KEY];
-/// Seconds until a report that could not be stored may be sent again.
-const STORE_RETRY: u64 = 30;
-/// Everything but what RFC 3986 calls unreserved.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A form's path in an address, if it can be read.
 type NamedPath = Result<Path<String>, PathRejection>;
 
 fn named(site: &Site, path: NamedPath) -> Option<Arc<Form>> {
     site.forms.get(&path.ok()?.0)
-}
-
-/// A name as one segment of an address.
-#[must_use]
-pub fn segment(name: &str) -> String {
-    utf8_percent_encode(name, RESERVED).to_string()
 }
 
 /// What became of a submission.
@@ -146,10 +133,10 @@ async fn take_in(site: &Site, path: NamedPath, request: Request) -> Result<Respo
             .retry_after(seconds)
     })?;
     let speaks = content_type(headers)?;
-    let body = site.bodies.read(body, headers).await?;
+    let body = site.bodies.read(body, headers, FORM_BYTES).await?;
     let request = FormRequest {
         headers: shown(headers),
-        queries: queries(parts.uri.query()).map_err(|refusal| refused(site, refusal))?,
+        queries: request::queries(parts.uri.query()).map(request::joined).map_err(|refusal| refused(site, refusal))?,
     };
     match speaks {
         Speaks::Json => json_submission(site, &form, headers, &request, &body.bytes).await,
@@ -381,19 +368,6 @@ fn content_type(headers: &HeaderMap) -> Result<Speaks, Box<Problem>> {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Box<Problem>> {
-    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let (key, more) = (keys.next(), keys.next());
-    let Some(key) = key else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_CHARS && more.is_none());
-    key.map(Some).ok_or_else(|| {
-        let message = format!(
-            "Idempotency-Key must be given once and have 1 to {IDEMPOTENCY_KEY_CHARS} printable ASCII characters."
-        );
-        Problem::new(StatusCode::BAD_REQUEST, "BadRequest", "This cannot be taken", message)
-    })
-}
-
 /// How long a JSON submission asks to wait for its incident's number, as far as it may.
 fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
@@ -407,19 +381,4 @@ fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
 fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |name: HeaderName| Some((name.to_string(), headers.get(&name)?.to_str().ok()?.to_owned()));
     SHOWN_HEADERS.into_iter().filter_map(text).collect()
-}
-
-/// The query's pairs; the values of a repeated name are joined by commas, as ASP.NET and so Logic Apps join them.
-fn queries(query: Option<&str>) -> Result<Vec<(String, String)>, Refusal> {
-    let mut joined: Vec<(String, String)> = Vec::new();
-    for (name, value) in decode_pairs(query.unwrap_or_default().as_bytes())? {
-        match joined.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => {
-                values.push(',');
-                values.push_str(&value);
-            }
-            None => joined.push((name, value)),
-        }
-    }
-    Ok(joined)
 }

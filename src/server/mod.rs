@@ -1,15 +1,17 @@
-//! The HTTP server: forms, health and metrics. Nothing else is served before there is a sign-in.
+//! The HTTP server: forms, webhooks, health and metrics. Nothing else is served before there is a sign-in.
 
 mod body;
 mod connection;
 mod form_page;
 mod forms;
 mod guard;
+mod hooks;
 mod pages;
 mod problem;
 mod rate;
+mod request;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use axum::{
     Router,
@@ -17,7 +19,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use serde::Serialize;
 use tokio::sync::watch;
@@ -33,19 +35,29 @@ use self::{
     rate::RateLimit,
 };
 use crate::{
-    config::Config,
+    config::{Config, Connection},
     metrics::Metrics,
     secret::Vault,
-    trigger::{form::FormTable, intake::Door},
+    trigger::{
+        form::Form,
+        intake::Door,
+        table::Table,
+        webhook::{CallbackKeys, Hook},
+    },
 };
 
 /// Everything that answering a request takes.
 pub struct Site {
     door: Arc<Door>,
-    forms: FormTable,
+    forms: Table<Form>,
+    hooks: Table<Hook>,
+    callback_keys: CallbackKeys,
     pages: Pages,
     guard: Guard,
     rate: RateLimit,
+    hook_rate: RateLimit,
+    /// What webhooks check their callers by.
+    connections: BTreeMap<String, Connection>,
     bodies: Bodies,
     vault: Vault,
     metrics: Metrics,
@@ -67,11 +79,15 @@ impl Site {
         recovered: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, PagesError> {
         Ok(Arc::new(Self {
-            forms: FormTable::new(door.library.clone()),
+            forms: Table::new(door.library.clone()),
+            hooks: Table::new(door.library.clone()),
+            callback_keys: CallbackKeys::of(&config.data),
             door,
             pages: Pages::new(config.templates.as_deref().map(Path::new))?,
             guard: Guard::new(&config.server),
             rate: RateLimit::new(config.server.form_posts_per_minute),
+            hook_rate: RateLimit::new(config.server.hook_calls_per_minute),
+            connections: config.connections.clone(),
             bodies: Bodies::default(),
             vault,
             metrics,
@@ -85,6 +101,7 @@ impl Site {
             .route("/", get(index))
             .route("/forms/{path}", get(forms::show).post(forms::submit))
             .route("/forms/{path}/thanks", get(forms::thanks))
+            .route("/hooks/{*path}", any(hooks::call))
             .route("/assets/larum.css", get(stylesheet))
             .route("/healthz", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
@@ -134,7 +151,7 @@ struct IndexEntry {
 
 async fn index(State(site): State<Arc<Site>>) -> Response {
     let entry = |form: &crate::trigger::form::Form| IndexEntry {
-        path: forms::segment(&form.trigger.path),
+        path: request::segment(&form.trigger.path),
         title: form.trigger.title.clone(),
     };
     let forms = site.forms.all().iter().map(|form| entry(form)).collect();

@@ -26,7 +26,7 @@ pub struct Intake {
 pub struct Report {
     /// The event's id, should it prove new.
     pub event: EventId,
-    /// Which trigger kind saw it: `mailbox`, `form`, `schedule`, `manual`.
+    /// Which trigger kind saw it: `mailbox`, `form`, `webhook`, `schedule`, `manual`.
     pub kind: &'static str,
     pub uniqueness: Uniqueness,
     /// The report in a few words, for the incident's provenance and for history: subject and Message-ID, form path.

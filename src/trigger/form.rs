@@ -5,7 +5,6 @@
 
 mod answers;
 mod submission;
-mod table;
 
 use std::sync::Arc;
 
@@ -15,19 +14,48 @@ use serde_json::Value;
 
 pub use answers::{Answer, Answers, FieldFault, Refusal, decode_pairs, grouped};
 pub use submission::{SubmissionFault, receipt, receipt_holds, submission_id, submission_key};
-pub use table::{Form, FormTable};
 
-use super::intake::Door;
-use crate::store::{
-    EventId, StoreError,
-    intake::{Intake, Report, Uniqueness},
-    mailbox::FeedName,
+use super::{intake::Door, table::Addressed};
+use crate::{
+    engine::Live,
+    playbook::{FormTrigger, Trigger},
+    store::{
+        EventId, StoreError,
+        intake::{Intake, Report, Uniqueness},
+        mailbox::FeedName,
+    },
 };
 
 /// The connection all forms count as; a form's path is the folder.
 const CONNECTION: &str = "form";
 /// Who answered, as long as nobody signs in; Microsoft Forms' word.
 const ANONYMOUS: &str = "anonymous";
+
+/// A form in force, with the playbook it starts.
+#[derive(Debug)]
+pub struct Form {
+    pub trigger: FormTrigger,
+    pub live: Live,
+}
+
+impl Addressed for Form {
+    const KIND: &'static str = "form";
+
+    fn of(live: &Live) -> Option<Self> {
+        match &live.playbook.trigger {
+            Trigger::Form(trigger) => Some(Self { trigger: trigger.clone(), live: live.clone() }),
+            _ => None,
+        }
+    }
+
+    fn path(&self) -> &str {
+        &self.trigger.path
+    }
+
+    fn live(&self) -> &Live {
+        &self.live
+    }
+}
 
 /// How a submission came in: what `request` shows to the playbook. Only harmless headers belong in here, since all of it
 /// is kept with the run.

@@ -4,3 +4,5 @@ pub mod form;
 pub mod intake;
 pub mod mailbox;
 pub mod schedule;
+pub mod table;
+pub mod webhook;
