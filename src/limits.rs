@@ -179,3 +179,17 @@ pub const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 pub const SCHEMA_ERRORS: usize = 100;
 /// Compiled schemas of `parse_json` that are kept: more than a set of playbooks in use has.
 pub const SCHEMAS_KEPT: usize = 64;
+/// Elements a `for_each` may go over: Logic Apps' own limit.
+pub const FOR_EACH_ITEMS: usize = 100_000;
+/// Iterations of one `for_each` at once: Logic Apps' most, and what it does when nothing is said.
+pub const FOR_EACH_CONCURRENCY: u32 = 50;
+pub const FOR_EACH_CONCURRENCY_DEFAULT: u32 = 20;
+/// Iterations of an `until`: Logic Apps' most, and what it does when nothing is said.
+pub const UNTIL_COUNT: u64 = 5_000;
+pub const UNTIL_COUNT_DEFAULT: u64 = 60;
+/// How long an `until` goes on when nothing is said.
+pub const UNTIL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3_600);
+/// Cases of a `switch`: Logic Apps' own limit.
+pub const SWITCH_CASES: usize = 25;
+/// How long the caller of a webhook waits for the playbook's answer: Logic Apps' own limit.
+pub const REPLY: Duration = Duration::from_secs(120);

@@ -15,13 +15,7 @@ struct Input {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec {
-        name: "compose",
-        inputs: || schemars::schema_for!(Input),
-        template_input: None,
-        connections: &[],
-        retries: false,
-    },
+    spec: ActionSpec::new("compose", || schemars::schema_for!(Input)),
     nature: Nature::Pure(execute),
     returns: Returns::Outputs,
 };

@@ -17,13 +17,7 @@ pub struct ConvertHtmlToText {
 
 /// The action's line in the table.
 pub const ACTION: ActionType = ActionType {
-    spec: ActionSpec {
-        name: "convert_html_to_text",
-        inputs: || schemars::schema_for!(ConvertHtmlToText),
-        template_input: None,
-        connections: &[],
-        retries: false,
-    },
+    spec: ActionSpec::new("convert_html_to_text", || schemars::schema_for!(ConvertHtmlToText)),
     nature: Nature::Pure(convert),
     returns: Returns::Body,
 };

@@ -90,13 +90,7 @@ impl Text {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec {
-        name: "create_incident",
-        inputs: || schemars::schema_for!(Input),
-        template_input: None,
-        connections: &[],
-        retries: false,
-    },
+    spec: ActionSpec::new("create_incident", || schemars::schema_for!(Input)),
     nature: Nature::Effect(&CreateIncident),
     returns: Returns::Body,
 };
@@ -143,6 +137,7 @@ fn refused(code: &str, message: &str) -> Outcome {
         error: Some(ErrorInfo { code: code.to_owned(), message: message.to_owned() }),
         retryable: false,
         retry_after: None,
+        poll: None,
     }
 }
 

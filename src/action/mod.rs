@@ -10,16 +10,19 @@ mod outcome;
 mod parse_json;
 mod send_email;
 mod shape;
+mod variables;
 
 pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services};
-pub use outcome::{ErrorInfo, Outcome};
+pub use outcome::{ErrorInfo, Outcome, Poll};
 pub use shape::InputShape;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::playbook::ActionSpec;
+use crate::playbook::{ActionSpec, VariableType};
 
 /// An action a playbook can name.
+#[derive(Clone, Copy)]
 pub struct ActionType {
     pub spec: ActionSpec,
     pub nature: Nature,
@@ -27,12 +30,44 @@ pub struct ActionType {
     pub returns: Returns,
 }
 
-/// How an action works.
+/// How an action works. All but [`Nature::Effect`], [`Nature::Approval`] and [`Nature::Child`] are evaluated inside the
+/// machine, unjournalled: the same input gives the same outcome.
+#[derive(Clone, Copy)]
 pub enum Nature {
-    /// Evaluated inside the machine, unjournalled: same input, same outcome.
+    /// From its input alone.
     Pure(fn(&Value) -> Outcome),
+    /// From its input and the run's present instant.
+    Clocked(fn(&Value, DateTime<Utc>) -> Outcome),
+    /// From its input and, for each element of its `from` in order, the value of the input that [`ActionSpec::per_item`]
+    /// names, which the input itself lacks.
+    PerItem(fn(&Value, Vec<Value>) -> Outcome),
+    /// Changes the variable that its `name` names: the value there is now, the variable's type, the input.
+    Variable(Change),
+    /// Waits, without memory, until the instant it gives.
+    Delay(fn(&Value, DateTime<Utc>) -> Result<DateTime<Utc>, Box<Outcome>>),
+    /// Answers whoever called the webhook, with `{statusCode, headers, body}`.
+    Reply(fn(&Value) -> Result<Value, Box<Outcome>>),
+    /// Starts a run of another playbook.
+    Child(fn(&Value) -> Result<Child, Box<Outcome>>),
     /// Touches the world: a command for the driver.
     Effect(&'static dyn Effect),
+    /// Touches the world, and when that succeeded waits for an answer from outside; `answer` makes the outcome of what
+    /// was sent and what came back.
+    Approval { ask: &'static dyn Effect, answer: fn(&Value, &Value) -> Outcome },
+}
+
+/// How an action changes a variable, and what it returns.
+pub type Change = fn(&mut Value, VariableType, &Value) -> Result<Option<Value>, ErrorInfo>;
+
+/// A run of another playbook that an action asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    /// The playbook's name.
+    pub playbook: String,
+    /// What the run's trigger delivers.
+    pub body: Value,
+    /// Whether the action lasts until that run has ended.
+    pub wait: bool,
 }
 
 /// Where in an action's outputs the thing it returned stands.
@@ -52,6 +87,11 @@ pub static ACTIONS: &[ActionType] = &[
     http::ACTION,
     parse_json::ACTION,
     send_email::ACTION,
+    variables::SET,
+    variables::INCREMENT,
+    variables::DECREMENT,
+    variables::APPEND_TO_ARRAY,
+    variables::APPEND_TO_STRING,
 ];
 
 /// The action of this name; the names are exact, the checker already put them right.

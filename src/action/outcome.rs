@@ -24,6 +24,22 @@ pub struct Outcome {
     /// How long the other side asked to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// It is not done yet: to be asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Box<Poll>>,
+}
+
+/// When and how to ask whether something begun is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Poll {
+    pub after: Duration,
+    /// What the next attempt must know, such as the address to ask. It must hold no secret.
+    pub state: Value,
+}
+
+impl Poll {
+    /// The input member under which the next attempt finds [`Poll::state`], beside what it was given before.
+    pub const KEY: &'static str = "$poll";
 }
 
 /// Why an action failed, as `actions('x').error` shows it.
@@ -44,6 +60,7 @@ impl Outcome {
             error: None,
             retryable: false,
             retry_after: None,
+            poll: None,
         }
     }
 
@@ -58,6 +75,7 @@ impl Outcome {
             outputs: None,
             retryable: false,
             retry_after: None,
+            poll: None,
         }
     }
 
@@ -65,6 +83,14 @@ impl Outcome {
     #[must_use]
     pub fn with_outputs(mut self, outputs: Value) -> Self {
         self.outputs = Some(outputs);
+        self
+    }
+
+    /// The same, not done yet: after a while it is performed again with its input and, as [`Poll::KEY`], `state`, for as
+    /// long as its `timeout:` allows. The run needs no memory meanwhile.
+    #[must_use]
+    pub fn polled(mut self, after: Duration, state: Value) -> Self {
+        self.poll = Some(Box::new(Poll { after, state }));
         self
     }
 

@@ -19,7 +19,8 @@ impl InputShape {
     pub fn of(spec: &ActionSpec) -> Self {
         let schema = (spec.inputs)();
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-        Self { required: required.filter_map(Value::as_str).map(str::to_owned).collect() }
+        let required = required.filter_map(Value::as_str).filter(|key| spec.per_item != Some(*key));
+        Self { required: required.map(str::to_owned).collect() }
     }
 
     /// Drops keys whose value is null and null members of `tags`, `to`, `cc` and `bcc`.

@@ -52,6 +52,8 @@ codes! {
     NO_RETRY = 45, "a retry policy on an action that is never retried";
     UNKNOWN_CONNECTION = 46, "a connection that larum.yaml does not have";
     WRONG_CONNECTION = 47, "a connection of another kind";
+    NOT_IN_LOOPS = 48, "an action that may not stand in a loop";
+    NEEDS_TRIGGER = 49, "an action that needs another trigger";
 
     EXPRESSION_SYNTAX = 50, "an expression that cannot be read";
     DOUBLE_QUOTES = 51, "double quotes in an expression";
@@ -75,6 +77,7 @@ codes! {
     UNKNOWN_PARAMETER = 76, "a parameter that does not exist";
     OUTSIDE_LOOP = 77, "item outside a loop";
     NO_REQUEST = 78, "request without a request";
+    NESTED_LOOPS = 79, "an action inside of several loops read from outside";
 
     SAME_PLAYBOOK = 80, "two playbooks of one name";
     SAME_PATH = 81, "two forms or webhooks at one address";

@@ -8,7 +8,11 @@ use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
 use super::Step;
-use crate::{action::Outcome, limits, store::run::RunStatus};
+use crate::{
+    action::{Child, Outcome},
+    limits,
+    store::run::RunStatus,
+};
 
 /// One entry of a run's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +24,12 @@ pub enum Event {
     Finished { step: Step, attempt: u32, at: DateTime<Utc>, outcome: Outcome },
     /// A timer's time has come.
     Woke { timer: u64, at: DateTime<Utc> },
+    /// An answer that a step waits for came.
+    Signalled { step: Step, payload: Value, at: DateTime<Utc> },
+    /// The run that a step started came to something, or is only begun where the step does not wait.
+    Returned { step: Step, outcome: Outcome, at: DateTime<Utc> },
+    /// The answer to the run's caller is on record.
+    Replied { at: DateTime<Utc> },
     /// A person ended the run.
     Cancelled {
         at: DateTime<Utc>,
@@ -42,6 +52,9 @@ impl Event {
             Self::Started { at, .. }
             | Self::Finished { at, .. }
             | Self::Woke { at, .. }
+            | Self::Signalled { at, .. }
+            | Self::Returned { at, .. }
+            | Self::Replied { at }
             | Self::Cancelled { at, .. } => *at,
         }
     }
@@ -109,8 +122,15 @@ mod raw {
 pub enum Command {
     /// Performs an effect; its outcome comes back as [`Event::Finished`], after [`Event::Started`] with this `journalled`.
     Perform { step: Step, attempt: u32, action: &'static str, input: Arc<Value>, journalled: Input },
-    /// The attempt is no longer wanted; whatever it comes to is ignored.
+    /// What the step asked for is no longer wanted; whatever it comes to is ignored.
     Drop { step: Step, attempt: u32 },
+    /// [`Event::Signalled`] is wanted for this step.
+    Await { step: Step },
+    /// Starts a run of another playbook, the same one however often it is asked for; [`Event::Returned`] is wanted, after
+    /// [`Event::Started`] with this `journalled`.
+    Call { step: Step, child: Child, journalled: Input },
+    /// Answers the run's caller with `{statusCode, headers, body}`; [`Event::Replied`] is wanted.
+    Reply { response: Value },
     /// [`Event::Woke`] is wanted at this instant.
     Sleep { timer: u64, until: DateTime<Utc> },
     /// The timer is no longer wanted.

@@ -7,10 +7,8 @@ use serde_json::Value;
 use crate::{
     action::{ActionType, InputShape},
     expression::Tree,
-    playbook::{self, ActionKind, ActionStatus, Playbook, Retry, RunAfter},
+    playbook::{self, ActionKind, ActionStatus, Playbook, Retry, RunAfter, Terminate, UntilLimit},
 };
-
-use super::Step;
 
 /// The place of an action in its plan. Actions are numbered as they stand in the file, a container before what it holds.
 pub(crate) type Index = u32;
@@ -24,6 +22,8 @@ pub struct Plan {
     pub(crate) parameters: Vec<(String, Value)>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) lists: Vec<List>,
+    /// The playbook's own region first.
+    pub(crate) regions: Vec<Region>,
     /// Ids in order, letter case ignored.
     by_name: Vec<(Arc<str>, Index)>,
 }
@@ -34,6 +34,9 @@ pub(crate) struct Node {
     pub(crate) id: Arc<str>,
     /// The list it stands in.
     pub(crate) list: u32,
+    pub(crate) region: u32,
+    /// Its place among the actions of its region.
+    pub(crate) place: u32,
     /// Itself and everything inside it.
     pub(crate) subtree: Range<Index>,
     /// Siblings it waits for, with the statuses it accepts.
@@ -49,17 +52,85 @@ pub(crate) struct Node {
 
 /// What an action does.
 pub(crate) enum Kind {
-    If { condition: Tree, then: u32, otherwise: u32 },
-    Call { action: &'static ActionType, with: Tree, shape: InputShape },
+    If {
+        condition: Tree,
+        then: u32,
+        otherwise: u32,
+    },
+    Switch {
+        on: Tree,
+        cases: Vec<(Value, u32)>,
+        default: u32,
+    },
+    Scope {
+        list: u32,
+    },
+    ForEach {
+        over: Tree,
+        concurrency: u32,
+        region: u32,
+    },
+    Until {
+        condition: Tree,
+        limit: UntilLimit,
+        region: u32,
+    },
+    Terminate(Terminate),
+    Call {
+        action: &'static ActionType,
+        with: Tree,
+        /// The input that is evaluated for each element of `from`, by name.
+        each: Option<(&'static str, Tree)>,
+        /// The variable it changes.
+        variable: Option<usize>,
+        shape: InputShape,
+    },
+}
+
+impl Kind {
+    /// The lists inside that run at most once each time the action does, in file order; a loop has none.
+    pub(crate) fn lists(&self) -> Vec<u32> {
+        match self {
+            Self::If { then, otherwise, .. } => vec![*then, *otherwise],
+            Self::Switch { cases, default, .. } => cases.iter().map(|(_, list)| *list).chain([*default]).collect(),
+            Self::Scope { list } => vec![*list],
+            Self::ForEach { .. } | Self::Until { .. } | Self::Terminate(_) | Self::Call { .. } => Vec::new(),
+        }
+    }
+
+    /// The region whose frames are a loop's iterations.
+    pub(crate) fn body(&self) -> Option<u32> {
+        match self {
+            Self::ForEach { region, .. } | Self::Until { region, .. } => Some(*region),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::If { .. } => "If",
+            Self::Switch { .. } => "Switch",
+            Self::Scope { .. } => "Scope",
+            Self::ForEach { .. } => "ForEach",
+            Self::Until { .. } => "Until",
+            Self::Terminate(_) => "Terminate",
             Self::Call { action, .. } => action.spec.name,
         })
     }
+}
+
+/// What runs together: the playbook outside of its loops, or the body of a loop outside of the loops in it. Each
+/// iteration of the loop has one frame of it.
+#[derive(Debug)]
+pub(crate) struct Region {
+    /// The loop; `None` for the playbook's own.
+    pub(crate) owner: Option<Index>,
+    /// The outermost list.
+    pub(crate) list: u32,
+    pub(crate) nodes: Vec<Index>,
+    pub(crate) lists: Vec<u32>,
 }
 
 /// Actions that stand together: the playbook's own, or a branch.
@@ -67,6 +138,8 @@ impl std::fmt::Debug for Kind {
 pub(crate) struct List {
     /// The container; `None` for the playbook's own list.
     pub(crate) owner: Option<Index>,
+    /// Its place among the lists of its region.
+    pub(crate) place: u32,
     pub(crate) members: Vec<Index>,
     /// Members that start with the container.
     pub(crate) starters: Vec<Index>,
@@ -101,26 +174,45 @@ impl Plan {
             parameters,
             nodes: Vec::new(),
             lists: Vec::new(),
+            regions: Vec::new(),
             by_name: Vec::new(),
         };
         let playbook = plan.playbook.clone();
-        plan.list(None, &playbook.actions, actions)?;
+        plan.region(None, &playbook.actions, actions)?;
         plan.by_name = plan.nodes.iter().zip(0..).map(|(node, index)| (node.id.clone(), index)).collect();
         plan.by_name.sort_by(|(a, _), (b, _)| fold(a).cmp(fold(b)));
         Ok(plan)
     }
 
-    fn list(
+    /// Lays out what one frame holds.
+    fn region(
         &mut self,
         owner: Option<Index>,
         members: &[playbook::Action],
         actions: &'static [ActionType],
     ) -> Result<u32, UnknownAction> {
+        let region = index(self.regions.len());
+        self.regions.push(Region { owner, list: 0, nodes: Vec::new(), lists: Vec::new() });
+        let list = self.list(region, owner, members, actions)?;
+        self.regions[region as usize].list = list;
+        Ok(region)
+    }
+
+    fn list(
+        &mut self,
+        region: u32,
+        owner: Option<Index>,
+        members: &[playbook::Action],
+        actions: &'static [ActionType],
+    ) -> Result<u32, UnknownAction> {
         let number = index(self.lists.len());
-        self.lists.push(List { owner, members: Vec::new(), starters: Vec::new(), leaves: Vec::new() });
+        let lists = &mut self.regions[region as usize].lists;
+        let place = index(lists.len());
+        lists.push(number);
+        self.lists.push(List { owner, place, members: Vec::new(), starters: Vec::new(), leaves: Vec::new() });
         let mut indices = Vec::with_capacity(members.len());
         for member in members {
-            indices.push(self.node(number, member, actions)?);
+            indices.push(self.node(region, number, member, actions)?);
         }
         for (member, &at) in members.iter().zip(&indices) {
             if let RunAfter::After(siblings) = &member.run_after {
@@ -136,32 +228,26 @@ impl Plan {
         };
         let starters = having(|node| node.after.is_empty());
         let leaves = having(|node| node.dependents.is_empty());
-        self.lists[number as usize] = List { owner, members: indices, starters, leaves };
+        self.lists[number as usize] = List { owner, place, members: indices, starters, leaves };
         Ok(number)
     }
 
     fn node(
         &mut self,
+        region: u32,
         list: u32,
         action: &playbook::Action,
         actions: &'static [ActionType],
     ) -> Result<Index, UnknownAction> {
         let at = index(self.nodes.len());
-        let kind = match &action.kind {
-            // The lists of a container are numbered below, once its own place is taken.
-            ActionKind::If { condition, .. } => Kind::If { condition: condition.clone(), then: 0, otherwise: 0 },
-            ActionKind::Call { action: name, with } => {
-                let known = actions.iter().find(|known| known.spec.name == *name).ok_or_else(|| UnknownAction {
-                    playbook: self.playbook.name.clone(),
-                    id: action.id.clone(),
-                    action: (*name).to_owned(),
-                })?;
-                Kind::Call { action: known, with: with.clone(), shape: InputShape::of(&known.spec) }
-            }
-        };
+        let nodes = &mut self.regions[region as usize].nodes;
+        let place = index(nodes.len());
+        nodes.push(at);
         self.nodes.push(Node {
             id: action.id.as_str().into(),
             list,
+            region,
+            place,
             subtree: at..at + 1,
             after: Vec::new(),
             dependents: Vec::new(),
@@ -169,17 +255,72 @@ impl Plan {
             retry: action.retry,
             secure_inputs: action.secure_inputs,
             secure_outputs: action.secure_outputs,
-            kind,
+            // What it holds is numbered after it.
+            kind: Kind::Scope { list },
         });
-        if let ActionKind::If { then: yes, otherwise: no, .. } = &action.kind {
-            let yes = self.list(Some(at), yes, actions)?;
-            let no = self.list(Some(at), no, actions)?;
-            if let Kind::If { then, otherwise, .. } = &mut self.nodes[at as usize].kind {
-                (*then, *otherwise) = (yes, no);
-            }
-        }
-        self.nodes[at as usize].subtree.end = index(self.nodes.len());
+        let kind = self.kind(region, at, action, actions)?;
+        let end = index(self.nodes.len());
+        let node = &mut self.nodes[at as usize];
+        node.kind = kind;
+        node.subtree.end = end;
         Ok(at)
+    }
+
+    fn kind(
+        &mut self,
+        region: u32,
+        at: Index,
+        action: &playbook::Action,
+        actions: &'static [ActionType],
+    ) -> Result<Kind, UnknownAction> {
+        Ok(match &action.kind {
+            ActionKind::If { condition, then, otherwise } => Kind::If {
+                condition: condition.clone(),
+                then: self.list(region, Some(at), then, actions)?,
+                otherwise: self.list(region, Some(at), otherwise, actions)?,
+            },
+            ActionKind::Switch { on, cases, default } => {
+                let mut numbered = Vec::with_capacity(cases.len());
+                for (case, members) in cases {
+                    numbered.push((case.clone(), self.list(region, Some(at), members, actions)?));
+                }
+                let default = self.list(region, Some(at), default, actions)?;
+                Kind::Switch { on: on.clone(), cases: numbered, default }
+            }
+            ActionKind::Scope { actions: members } => {
+                Kind::Scope { list: self.list(region, Some(at), members, actions)? }
+            }
+            ActionKind::ForEach { over, concurrency, actions: members } => Kind::ForEach {
+                over: over.clone(),
+                concurrency: *concurrency,
+                region: self.region(Some(at), members, actions)?,
+            },
+            ActionKind::Until { condition, limit, actions: members } => Kind::Until {
+                condition: condition.clone(),
+                limit: limit.clone(),
+                region: self.region(Some(at), members, actions)?,
+            },
+            ActionKind::Terminate(terminate) => Kind::Terminate(terminate.clone()),
+            ActionKind::Call { action: name, with } => {
+                let known = actions.iter().find(|known| known.spec.name == *name).ok_or_else(|| UnknownAction {
+                    playbook: self.playbook.name.clone(),
+                    id: action.id.clone(),
+                    action: (*name).to_owned(),
+                })?;
+                let mut with = with.clone();
+                let each = known.spec.per_item.map(|member| (member, take_member(&mut with, member)));
+                let variable = if known.spec.variables.is_empty() { None } else { self.variable(&with) };
+                Kind::Call { action: known, with, each, variable, shape: InputShape::of(&known.spec) }
+            }
+        })
+    }
+
+    /// The variable that `name:` names; the checker saw that it exists.
+    fn variable(&self, with: &Tree) -> Option<usize> {
+        let Tree::Object(members) = with else { return None };
+        let (_, name) = members.iter().find(|(key, _)| key == "name")?;
+        let Tree::Literal(Value::String(name)) = name else { return None };
+        self.playbook.variables.iter().position(|variable| variable.name.eq_ignore_ascii_case(name))
     }
 
     /// The action of this id, ignoring case.
@@ -191,11 +332,16 @@ impl Plan {
     pub(crate) fn node_at(&self, index: Index) -> &Node {
         &self.nodes[index as usize]
     }
+}
 
-    /// The step of an action outside of loops.
-    pub(crate) fn step(&self, index: Index) -> Step {
-        Step { action: self.node_at(index).id.clone(), iterations: Vec::new() }
+/// Takes a member out of an action's inputs; null where there is none.
+fn take_member(with: &mut Tree, member: &str) -> Tree {
+    if let Tree::Object(members) = with
+        && let Some(at) = members.iter().position(|(key, _)| key == member)
+    {
+        return members.remove(at).1;
     }
+    Tree::Literal(Value::Null)
 }
 
 /// The letters of an id in lower case; ids are ASCII.

@@ -13,7 +13,7 @@ use super::{
     recovery::Orphan, roster::Inbox,
 };
 use crate::{
-    action::{Call, Effect, EffectKind, Identity, LocalChange, Nature, Outcome, Performed, RunInfo},
+    action::{Call, Child, Effect, EffectKind, Identity, LocalChange, Nature, Outcome, Performed, RunInfo},
     metrics::{EffectLabels, RunLabels},
     store::{
         RunId, StoreError,
@@ -121,6 +121,14 @@ struct Wanted {
     progress: Progress,
 }
 
+/// A run of another playbook that a step asked for.
+struct Calling {
+    step: Step,
+    child: Child,
+    journalled: Input,
+    is_journalled: bool,
+}
+
 /// What an effect came to.
 type Landed = Result<(Step, u32, Performed), futures::future::Aborted>;
 
@@ -136,6 +144,12 @@ struct Run<'s> {
     wanted: Vec<Wanted>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     timers: BTreeMap<u64, DateTime<Utc>>,
+    /// Steps that wait for an answer from outside.
+    awaits: Vec<Step>,
+    /// Runs of other playbooks that steps wait for.
+    calls: Vec<Calling>,
+    /// The answer to the caller, until it is on record.
+    reply: Option<Value>,
     /// Timers that may have rows in the store.
     rows: Vec<u64>,
     end: Option<(RunStatus, Option<Value>)>,
@@ -182,6 +196,9 @@ impl<'s> Run<'s> {
             wanted: Vec::new(),
             flights: FuturesUnordered::new(),
             timers: BTreeMap::new(),
+            awaits: Vec::new(),
+            calls: Vec::new(),
+            reply: None,
             rows: Vec::new(),
             end: None,
             incident: None,
@@ -258,7 +275,16 @@ impl<'s> Run<'s> {
                         self.wanted.push(Wanted { step, attempt, action, effect, input, journalled, progress });
                     }
                 }
-                Command::Drop { step, attempt } => self.forget(&step, attempt),
+                Command::Drop { step, attempt } => {
+                    self.forget(&step, attempt);
+                    self.awaits.retain(|awaited| *awaited != step);
+                    self.calls.retain(|call| call.step != step);
+                }
+                Command::Await { step } => self.awaits.push(step),
+                Command::Call { step, child, journalled } => {
+                    self.calls.push(Calling { step, child, journalled, is_journalled: false });
+                }
+                Command::Reply { response } => self.reply = Some(response),
                 Command::Sleep { timer, until } => {
                     self.timers.insert(timer, until);
                 }
@@ -297,6 +323,9 @@ impl<'s> Run<'s> {
             Event::Woke { timer, .. } => {
                 self.timers.remove(timer);
             }
+            Event::Signalled { step, .. } => self.awaits.retain(|awaited| awaited != step),
+            Event::Returned { step, .. } => self.calls.retain(|call| call.step != *step),
+            Event::Replied { .. } => self.reply = None,
             Event::Cancelled { .. } => {}
         }
         let commands = self.machine.apply(event);
@@ -407,7 +436,10 @@ impl<'s> Run<'s> {
         match event {
             Event::Started { step, .. } => node(step).is_some_and(|node| node.secure_inputs),
             Event::Finished { step, .. } => node(step).is_some_and(|node| node.secure_outputs),
-            Event::Woke { .. } | Event::Cancelled { .. } => false,
+            Event::Signalled { step, .. } | Event::Returned { step, .. } => {
+                node(step).is_some_and(|node| node.secure_outputs)
+            }
+            Event::Woke { .. } | Event::Replied { .. } | Event::Cancelled { .. } => false,
         }
     }
 

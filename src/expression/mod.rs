@@ -25,3 +25,4 @@ pub use json_scope::JsonScope;
 pub use reference::{Part, Reference, Use};
 pub use scope::{Lookup, Scope};
 pub use template::{Template, Tree};
+pub(crate) use value::{text, type_name};

@@ -14,8 +14,8 @@ pub use bundle::Bundle;
 pub use load::{Loaded, Loading, files, load, load_files, load_folder};
 pub use model::{
     Action, ActionKind, Admits, After, Field, FieldType, Filter, FormTrigger, MailboxTrigger, Method, Missed,
-    Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment, Trigger, Variable, VariableType,
-    WebhookTrigger,
+    Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment, Terminate, TerminateStatus, Trigger,
+    UntilLimit, Variable, VariableType, WebhookTrigger,
 };
 pub use status::ActionStatus;
 pub use vocabulary::{ActionSpec, Vocabulary};

@@ -272,12 +272,63 @@ pub enum ActionKind {
         then: Vec<Action>,
         otherwise: Vec<Action>,
     },
+    Switch {
+        on: Tree,
+        /// Texts or whole numbers, all of one type, each once.
+        cases: Vec<(Value, Vec<Action>)>,
+        default: Vec<Action>,
+    },
+    ForEach {
+        /// Gives the array.
+        over: Tree,
+        /// How many iterations may run at once.
+        concurrency: u32,
+        actions: Vec<Action>,
+    },
+    Until {
+        /// Looked at after each iteration.
+        condition: Tree,
+        limit: UntilLimit,
+        actions: Vec<Action>,
+    },
+    Scope {
+        actions: Vec<Action>,
+    },
+    Terminate(Terminate),
     /// One of the action room's actions.
     Call {
         action: &'static str,
         /// An object; its keys are known inputs of the action.
         with: Tree,
     },
+}
+
+/// Where an `until` stops although its condition is not true.
+#[derive(Debug, Clone)]
+pub struct UntilLimit {
+    /// Gives the most iterations there may be.
+    pub count: Tree,
+    /// Looked at between iterations.
+    pub timeout: Duration,
+    /// Whether reaching a limit makes the loop fail; as in Logic Apps it does not unless asked.
+    pub fails: bool,
+}
+
+/// How a run ends before its time.
+#[derive(Debug, Clone)]
+pub struct Terminate {
+    pub status: TerminateStatus,
+    /// The run's error, when it failed.
+    pub code: Option<Tree>,
+    pub message: Option<Tree>,
+}
+
+/// What a terminated run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminateStatus {
+    Succeeded,
+    Failed,
+    Cancelled,
 }
 
 /// How often and when an action is tried again.

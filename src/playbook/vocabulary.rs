@@ -1,5 +1,7 @@
 //! The actions a playbook may use, as the action room lists them; the checker sees only this.
 
+use super::VariableType;
+
 /// What the checker must know of an action.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionSpec {
@@ -14,6 +16,32 @@ pub struct ActionSpec {
     pub connections: &'static [&'static str],
     /// Whether `retry:` means anything for it.
     pub retries: bool,
+    /// The input whose expressions are evaluated once for each element of `from`, which `item` then is.
+    pub per_item: Option<&'static str>,
+    /// The types of variable that its `name:` input may name; empty when it changes none.
+    pub variables: &'static [VariableType],
+    /// Whether it may stand inside a loop.
+    pub in_loops: bool,
+    /// The only trigger kind it makes sense with.
+    pub trigger: Option<&'static str>,
+}
+
+impl ActionSpec {
+    /// An action that takes `inputs` and nothing else of the above.
+    #[must_use]
+    pub const fn new(name: &'static str, inputs: fn() -> schemars::Schema) -> Self {
+        Self {
+            name,
+            inputs,
+            template_input: None,
+            connections: &[],
+            retries: false,
+            per_item: None,
+            variables: &[],
+            in_loops: true,
+            trigger: None,
+        }
+    }
 }
 
 /// Every action there is.

@@ -68,6 +68,17 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|entry| entry.key == key).map(Given::of)
     }
 
+    /// The value of a key without asking for it: [`Fields::finish`] still reports it when nobody does.
+    #[must_use]
+    pub fn given(&self, key: &str) -> Option<Given<'n>> {
+        self.entries.iter().find(|entry| entry.key == key).map(Given::of)
+    }
+
+    /// Takes `keys` as asked for, whatever they hold: what is wrong with them was reported.
+    pub fn ignore(&mut self, keys: &[&'static str]) {
+        self.refused.extend(keys);
+    }
+
     /// The value of a key that must be there; its absence is reported by [`Fields::finish`].
     pub fn required(&mut self, key: &'static str) -> Option<Given<'n>> {
         let given = self.optional(key);

@@ -96,11 +96,10 @@ struct ConvertHtmlToText {
 /// create_incident, send_email, http, convert_html_to_text and compose.
 pub fn vocabulary() -> Vec<ActionSpec> {
     let spec = |name, inputs, template_input, connections, retries| ActionSpec {
-        name,
-        inputs,
         template_input,
         connections,
         retries,
+        ..ActionSpec::new(name, inputs)
     };
     vec![
         spec("create_incident", || schema_for!(CreateIncident), None, &[], true),

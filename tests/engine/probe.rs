@@ -71,29 +71,13 @@ pub fn outcome(answer: &Value) -> Outcome {
 }
 
 const PROBE: ActionType = ActionType {
-    spec: ActionSpec {
-        name: "probe",
-        inputs: || schemars::schema_for!(Input),
-        template_input: None,
-        connections: &[],
-        retries: true,
-    },
+    spec: ActionSpec { retries: true, ..ActionSpec::new("probe", || schemars::schema_for!(Input)) },
     nature: Nature::Effect(&Probe),
     returns: Returns::Body,
 };
 
 /// The real actions and the probe.
 pub fn actions() -> &'static [ActionType] {
-    static TABLE: LazyLock<Vec<ActionType>> = LazyLock::new(|| {
-        let real = ACTIONS.iter().map(|action| ActionType {
-            spec: action.spec,
-            nature: match action.nature {
-                Nature::Pure(run) => Nature::Pure(run),
-                Nature::Effect(effect) => Nature::Effect(effect),
-            },
-            returns: action.returns,
-        });
-        real.chain([PROBE]).collect()
-    });
+    static TABLE: LazyLock<Vec<ActionType>> = LazyLock::new(|| ACTIONS.iter().copied().chain([PROBE]).collect());
     &TABLE
 }

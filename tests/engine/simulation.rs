@@ -50,6 +50,10 @@ pub enum Choice {
     Start(Step, u32),
     Finish(Step, u32),
     Wake(u64),
+    Signal(Step),
+    Call(Step),
+    Return(Step),
+    Reply,
 }
 
 /// A machine, what was journalled and what it asked for.
@@ -59,6 +63,10 @@ pub struct Simulation {
     pub commands: Vec<Command>,
     pub wanted: Vec<Wanted>,
     pub timers: BTreeMap<u64, DateTime<Utc>>,
+    pub awaits: Vec<Step>,
+    /// Children, and whether the wish is journalled.
+    pub calls: Vec<(Step, Input, bool)>,
+    pub replies: bool,
     pub end: Option<(RunStatus, Option<Value>)>,
     now: DateTime<Utc>,
 }
@@ -72,6 +80,9 @@ impl Simulation {
             commands: Vec::new(),
             wanted: Vec::new(),
             timers: BTreeMap::new(),
+            awaits: Vec::new(),
+            calls: Vec::new(),
+            replies: false,
             end: None,
             now: house::start(),
         };
@@ -95,7 +106,12 @@ impl Simulation {
                 }
                 Command::Drop { step, attempt } => {
                     self.wanted.retain(|wanted| wanted.step != step || wanted.attempt != attempt);
+                    self.awaits.retain(|awaited| *awaited != step);
+                    self.calls.retain(|(called, ..)| *called != step);
                 }
+                Command::Await { step } => self.awaits.push(step),
+                Command::Call { step, journalled, .. } => self.calls.push((step, journalled, false)),
+                Command::Reply { .. } => self.replies = true,
                 Command::Sleep { timer, until } => assert!(self.timers.insert(timer, until).is_none()),
                 Command::Unsleep { timer } => assert!(self.timers.remove(&timer).is_some()),
                 Command::Finish { status, error } => {
@@ -118,6 +134,9 @@ impl Simulation {
                 for wanted in &mut self.wanted {
                     wanted.started |= wanted.step == *step && wanted.attempt == *attempt;
                 }
+                for (called, _, begun) in &mut self.calls {
+                    *begun |= called == step;
+                }
             }
             Event::Finished { step, attempt, .. } => {
                 self.wanted.retain(|wanted| wanted.step != *step || wanted.attempt != *attempt);
@@ -125,6 +144,9 @@ impl Simulation {
             Event::Woke { timer, .. } => {
                 self.timers.remove(timer);
             }
+            Event::Signalled { step, .. } => self.awaits.retain(|awaited| awaited != step),
+            Event::Returned { step, .. } => self.calls.retain(|(called, ..)| called != step),
+            Event::Replied { .. } => self.replies = false,
             Event::Cancelled { .. } => {}
         }
         let commands = self.machine.apply(event);
@@ -152,13 +174,28 @@ impl Simulation {
             }
         });
         let first = self.timers.iter().min_by_key(|(timer, until)| (**until, **timer));
-        effects.chain(first.map(|(timer, _)| Choice::Wake(*timer))).collect()
+        let signals = self.awaits.iter().cloned().map(Choice::Signal);
+        let calls = self.calls.iter().map(|(step, _, begun)| match begun {
+            true => Choice::Return(step.clone()),
+            false => Choice::Call(step.clone()),
+        });
+        let reply = self.replies.then_some(Choice::Reply);
+        effects.chain(signals).chain(calls).chain(reply).chain(first.map(|(timer, _)| Choice::Wake(*timer))).collect()
     }
 
     pub fn choose(&mut self, choice: &Choice) {
         let at = self.later();
         let event = match choice {
             Choice::Wake(timer) => Event::Woke { timer: *timer, at: at.max(self.timers[timer]) },
+            Choice::Signal(step) => Event::Signalled { step: step.clone(), payload: json!({"choice": "yes"}), at },
+            Choice::Call(step) => {
+                let (_, input, _) = self.calls.iter().find(|(called, ..)| called == step).unwrap();
+                Event::Started { step: step.clone(), attempt: 1, at, input: input.clone() }
+            }
+            Choice::Return(step) => {
+                Event::Returned { step: step.clone(), outcome: Outcome::succeeded(json!({"body": 1})), at }
+            }
+            Choice::Reply => Event::Replied { at },
             Choice::Start(step, attempt) => {
                 let (step, attempt, input) = (step.clone(), *attempt, self.find(step, *attempt).journalled.clone());
                 Event::Started { step, attempt, at, input }

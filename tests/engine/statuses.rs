@@ -332,3 +332,69 @@ fn random_values_and_the_time_are_the_runs_own() {
     assert!(words[0] != words[1] && words[0] != words[3] && !other[0].contains(words[0]), "{words:?} {other:?}");
     assert_eq!(json!(a).as_str().map(str::len), Some(36 + 1 + 36 + 1 + 28));
 }
+
+/// A playbook of these actions with variables, started by hand.
+fn with_variables(variables: &str, actions: &str) -> Simulation {
+    let source = format!("name: report\nvariables: {variables}\ntrigger: {{manual: {{}}}}\nactions:\n{actions}");
+    simulate_with(load(&source))
+}
+
+/// The outputs of an action's first record.
+fn outputs(simulation: &Simulation, name: &str) -> Value {
+    let records: Value = serde_json::from_str(&simulation.machine.records()).unwrap();
+    let record = records.as_array().unwrap().iter().find(|record| record["name"] == name).unwrap();
+    record["outputs"].clone()
+}
+
+#[test]
+fn loops_see_their_own_iteration_and_are_lists_from_outside() {
+    let ran = with_variables(
+        "{seen: {type: array}, sum: {type: integer}}",
+        "  - id: outer
+    for_each: \"@createArray('a', 'b', 'c')\"
+    do:
+      - {id: one, action: compose, with: {inputs: \"@concat(item, string(iterationIndexes('outer')))\"}}
+      - {id: keep, action: append_to_array, with: {name: Seen, value: \"@actions.one\"}}
+      - id: inner
+        for_each: \"@range(1, 2)\"
+        concurrency: 1
+        do:
+          - {id: add, action: increment_variable, with: {name: sum, value: \"@item\"}}
+          - {id: both, action: compose, with: {inputs: \"@concat(items('outer'), string(item))\"}}
+      - {id: inners, action: compose, with: {inputs: \"@actions.both\"}}
+  - {id: all, action: compose, with: {inputs: {ones: \"@actions.one\", seen: \"@variables.seen\", sum: \"@variables.sum\", inners: \"@actions.inners\"}}}
+",
+    );
+    assert_eq!(
+        outputs(&ran, "all"),
+        json!({
+            "ones": ["a0", "b1", "c2"],
+            "seen": ["a0", "b1", "c2"],
+            "sum": 9,
+            "inners": [["a1", "a2"], ["b1", "b2"], ["c1", "c2"]],
+        })
+    );
+    assert_eq!(ran.end.as_ref().unwrap().0.as_str(), "Succeeded");
+}
+
+#[test]
+fn until_runs_until_its_condition_or_its_limits() {
+    let counting = |more: &str| {
+        with_variables(
+            "{n: {type: integer}}",
+            &format!(
+                "  - id: loop
+    until: \"@equals(variables.n, 3)\"
+{more}    do:
+      - {{id: add, action: increment_variable, with: {{name: n}}}}
+  - {{id: n, action: compose, with: {{inputs: \"@variables.n\"}}}}
+"
+            ),
+        )
+    };
+    assert_eq!(outputs(&counting(""), "n"), json!(3));
+    let limited = counting("    limit: {count: 2}\n");
+    assert_eq!((outputs(&limited, "n"), limited.machine.status("loop").unwrap().as_str()), (json!(2), "Succeeded"));
+    let failing = counting("    limit: {count: 2}\n    fail_when_limits_reached: true\n");
+    assert_eq!(failing.machine.status("loop").unwrap().as_str(), "Failed");
+}

@@ -26,11 +26,9 @@ use crate::{
 
 pub(super) const ACTION: ActionType = ActionType {
     spec: ActionSpec {
-        name: NAME,
-        inputs: || schemars::schema_for!(Inputs),
-        template_input: None,
         connections: &["http"],
         retries: true,
+        ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs))
     },
     nature: Nature::Effect(&Http),
     returns: Returns::Body,

@@ -58,6 +58,7 @@ pub(super) fn outcome(response: &Response, bytes: &[u8], host: &str, now: DateTi
         error: None,
         retryable: false,
         retry_after: None,
+        poll: None,
     };
     Ok(match status {
         408 | 429 | 500..=599 => outcome.retryable(retry_after(response.headers(), now)),

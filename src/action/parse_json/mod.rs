@@ -27,13 +27,7 @@ struct Inputs {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec {
-        name: "parse_json",
-        inputs: || schemars::schema_for!(Inputs),
-        template_input: None,
-        connections: &[],
-        retries: false,
-    },
+    spec: ActionSpec::new("parse_json", || schemars::schema_for!(Inputs)),
     nature: Nature::Pure(execute),
     returns: Returns::Body,
 };

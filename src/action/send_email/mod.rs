@@ -25,11 +25,10 @@ use compose::Composed;
 /// The action's line in the table.
 pub const ACTION: ActionType = ActionType {
     spec: ActionSpec {
-        name: "send_email",
-        inputs: || schemars::schema_for!(SendEmail),
         template_input: Some("template"),
         connections: &["smtp"],
         retries: true,
+        ..ActionSpec::new("send_email", || schemars::schema_for!(SendEmail))
     },
     nature: Nature::Effect(&Sender),
     returns: Returns::Body,

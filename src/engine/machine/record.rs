@@ -1,14 +1,23 @@
 //! An action's record, as `actions('x')` shows it and as it is kept when the run has ended.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Machine, count};
+use super::{
+    Machine,
+    reason::container_did_not_run,
+    state::{Attempt, Place},
+};
 use crate::{
     action::ErrorInfo,
-    engine::{plan::Index, secrets::REDACTED},
+    engine::{
+        plan::{Index, Plan},
+        secrets::REDACTED,
+    },
     playbook::ActionStatus,
 };
 
@@ -17,6 +26,9 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(super) struct ActionRecord<'m> {
     name: &'m str,
+    /// The iterations it stands in, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    iterations: Vec<u32>,
     /// `null` while it has not ended.
     status: Option<ActionStatus>,
     code: &'m str,
@@ -27,43 +39,68 @@ pub(super) struct ActionRecord<'m> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_tracking_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    inputs: Option<&'m Value>,
+    inputs: Option<Cow<'m, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outputs: Option<&'m Value>,
+    outputs: Option<Cow<'m, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'m ErrorInfo>,
+    error: Option<ErrorInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     retry_history: Vec<Value>,
+    /// How often the body of a loop ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repetition_count: Option<usize>,
 }
 
 impl<'m> ActionRecord<'m> {
-    pub(super) fn of(machine: &'m Machine, index: Index) -> Self {
-        let slot = &machine.slots[index as usize];
+    pub(super) fn of(machine: &'m Machine, at: Place) -> Self {
+        let plan = &machine.plan;
+        let slot = machine.slot(plan, at);
+        let history = slot.work.as_ref().map(|work| work.history.as_slice()).unwrap_or_default();
         Self {
-            name: &machine.plan.node_at(index).id,
+            name: &plan.node_at(at.index).id,
+            iterations: machine.step(plan, at).iterations,
             status: slot.status,
-            code: &slot.code,
+            code: slot.code(),
             start_time: slot.started.or(slot.ended).map(instant),
             end_time: slot.ended.map(instant),
             tracking_id: None,
             client_tracking_id: None,
-            inputs: slot.input.as_deref(),
-            outputs: slot.outputs.as_deref(),
-            error: slot.error.as_ref(),
-            retry_history: slot
-                .history
-                .iter()
-                .map(|attempt| {
-                    json!({
-                        "startTime": instant(attempt.started),
-                        "endTime": instant(attempt.ended),
-                        "code": attempt.code,
-                        "error": attempt.error,
-                    })
-                })
-                .collect(),
+            inputs: slot.input.as_deref().map(Cow::Borrowed),
+            outputs: slot.outputs.as_deref().map(Cow::Borrowed),
+            error: slot.why.as_ref().map(|why| why.error(machine, at)),
+            retry_history: history.iter().map(attempt).collect(),
+            repetition_count: slot.turns().map(|turns| turns.frames.len()),
         }
     }
+
+    /// An action inside a loop that had no iteration.
+    fn never(plan: &'m Plan, index: Index, container: Index) -> Self {
+        let id = &plan.node_at(index).id;
+        Self {
+            name: id,
+            iterations: Vec::new(),
+            status: Some(ActionStatus::Skipped),
+            code: "ActionSkipped",
+            start_time: None,
+            end_time: None,
+            tracking_id: None,
+            client_tracking_id: None,
+            inputs: None,
+            outputs: None,
+            error: Some(container_did_not_run(id, &plan.node_at(container).id)),
+            retry_history: Vec::new(),
+            repetition_count: None,
+        }
+    }
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "startTime": instant(attempt.started),
+        "endTime": instant(attempt.ended),
+        "code": attempt.code,
+        "error": attempt.error,
+    })
 }
 
 /// ISO 8601 in UTC with seven fraction digits, as Logic Apps writes it.
@@ -83,35 +120,59 @@ fn without_authorization(input: &Value) -> Option<Value> {
 }
 
 impl Machine {
-    /// The records of every action in file order, JSON text: what is kept once the run has ended. `secure:` fields and
-    /// secrets are left out.
+    /// The records of every action in file order, each iteration's after its loop, JSON text: what is kept once the run
+    /// has ended. `secure:` fields and secrets are left out.
     #[must_use]
     pub fn records(&self) -> String {
-        let hidden = Value::String(REDACTED.to_owned());
-        let without: Vec<Option<Value>> =
-            self.slots.iter().map(|slot| slot.input.as_deref().and_then(without_authorization)).collect();
-        let records: Vec<ActionRecord<'_>> = (0..count(&self.plan.nodes))
-            .map(|index| {
-                let node = self.plan.node_at(index);
-                let mut record = ActionRecord::of(self, index);
-                if let Some(clean) = without.get(index as usize).and_then(Option::as_ref) {
-                    record.inputs = Some(clean);
-                }
-                if node.secure_inputs {
-                    record.inputs = record.inputs.map(|_| &hidden);
-                }
-                if node.secure_outputs {
-                    record.outputs = record.outputs.map(|_| &hidden);
-                }
-                record
-            })
-            .collect();
-        if self.trigger.secrets.is_empty() {
-            return serde_json::to_string(&records).unwrap_or_default();
+        let mut text = String::from("[");
+        for &index in &self.plan.regions[0].nodes {
+            self.write(Place { index, frame: 0 }, &mut text);
         }
-        let mut clean = serde_json::to_value(&records).unwrap_or_default();
+        text.push(']');
+        text
+    }
+
+    fn write(&self, at: Place, text: &mut String) {
+        let plan = &*self.plan;
+        let node = plan.node_at(at.index);
+        let mut record = ActionRecord::of(self, at);
+        if let Some(clean) = record.inputs.as_deref().and_then(without_authorization) {
+            record.inputs = Some(Cow::Owned(clean));
+        }
+        let hidden = || Cow::Owned(Value::String(REDACTED.to_owned()));
+        if node.secure_inputs {
+            record.inputs = record.inputs.map(|_| hidden());
+        }
+        if node.secure_outputs {
+            record.outputs = record.outputs.map(|_| hidden());
+        }
+        self.push(&record, text);
+        let Some(body) = node.kind.body() else { return };
+        let frames = self.slot(plan, at).turns().map(|turns| turns.frames.as_slice()).unwrap_or_default();
+        for &frame in frames {
+            for &index in &plan.regions[body as usize].nodes {
+                self.write(Place { index, frame }, text);
+            }
+        }
+        if frames.is_empty() {
+            // What is inside of loops in it did not run for the same reason.
+            for index in node.subtree.clone().skip(1) {
+                self.push(&ActionRecord::never(plan, index, at.index), text);
+            }
+        }
+    }
+
+    fn push(&self, record: &ActionRecord<'_>, text: &mut String) {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        if self.trigger.secrets.is_empty() {
+            text.push_str(&serde_json::to_string(record).unwrap_or_default());
+            return;
+        }
+        let mut clean = serde_json::to_value(record).unwrap_or_default();
         self.trigger.secrets.redact(&mut clean);
-        clean.to_string()
+        text.push_str(&clean.to_string());
     }
 }
 

@@ -5,10 +5,14 @@ use std::{borrow::Cow, cell::Cell};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Machine, draw, record::ActionRecord};
+use super::{
+    Machine, draw,
+    record::ActionRecord,
+    state::{Frame, Place},
+};
 use crate::{
     action::{Identity, Returns},
-    engine::plan::{Index, Kind},
+    engine::plan::{Index, Kind, Plan},
     expression::{Lookup, Scope},
 };
 
@@ -17,30 +21,144 @@ static NULL: Value = Value::Null;
 /// The run as one action sees it while its input is evaluated.
 pub(super) struct Sight<'m> {
     machine: &'m Machine,
-    action: Index,
+    at: Place,
+    /// The element of its own `from` that it is at.
+    item: Option<&'m Value>,
     /// Random numbers drawn so far in this evaluation.
     drawn: Cell<u64>,
 }
 
+/// Where an action is found from here.
+enum Found {
+    /// It has not begun: its loop has no iteration.
+    Nowhere,
+    /// In this iteration, or outside of any.
+    Once(Place),
+    /// In each iteration of the one loop around it.
+    Each(Vec<Place>),
+}
+
 impl<'m> Sight<'m> {
-    pub(super) fn of(machine: &'m Machine, action: Index) -> Self {
-        Self { machine, action, drawn: Cell::new(0) }
+    pub(super) fn of(machine: &'m Machine, at: Place) -> Self {
+        Self { machine, at, item: None, drawn: Cell::new(0) }
+    }
+
+    /// The same, at an element of its own `from`.
+    pub(super) fn with_item(self, item: &'m Value) -> Self {
+        Self { item: Some(item), ..self }
+    }
+
+    fn plan(&self) -> &'m Plan {
+        &self.machine.plan
     }
 
     fn outputs_member(&self, name: &str) -> &Value {
         self.machine.trigger.info.outputs.get(name).unwrap_or(&NULL)
     }
 
-    fn outputs_of(&self, index: Index) -> &Value {
-        self.machine.slots[index as usize].outputs.as_deref().unwrap_or(&NULL)
+    /// The frames around the action, its own first.
+    fn frames(&self) -> impl Iterator<Item = (u32, &'m Frame)> {
+        let frames = &self.machine.frames;
+        let frame = |at: u32| frames.get(at as usize).map(|frame| (at, frame));
+        std::iter::successors(frame(self.at.frame), move |(_, inner)| frame(inner.owner?.frame))
     }
 
-    fn record(&self, index: Index) -> Value {
-        let mut record = ActionRecord::of(self.machine, index);
-        let step = self.machine.plan.step(index).to_string();
+    /// The iteration of the loop of this name that is around the action.
+    fn iteration_of(&self, name: &str) -> Option<(Place, &'m Frame)> {
+        let wanted = self.plan().find(name)?;
+        self.frames()
+            .find_map(|(_, frame)| frame.owner.filter(|owner| owner.index == wanted).map(|owner| (owner, frame)))
+    }
+
+    fn element(&self, (owner, frame): (Place, &'m Frame)) -> Option<&'m Value> {
+        self.machine.slot(self.plan(), owner).turns()?.items.get(frame.iteration as usize)
+    }
+
+    fn find(&self, index: Index) -> Found {
+        let plan = self.plan();
+        let region = plan.node_at(index).region;
+        if let Some((frame, _)) = self.frames().find(|(_, frame)| frame.region == region) {
+            return Found::Once(Place { index, frame });
+        }
+        let Some(owner) = plan.regions[region as usize].owner else { return Found::Nowhere };
+        let is_until = matches!(plan.node_at(owner).kind, Kind::Until { .. });
+        let frames = |place: Place| {
+            self.machine.slot(plan, place).turns().map(|turns| turns.frames.as_slice()).unwrap_or_default()
+        };
+        let last = |place: Place| frames(place).last().map(|&frame| Place { index, frame });
+        match self.find(owner) {
+            Found::Nowhere => Found::Nowhere,
+            // Of an `until`, what the last iteration came to.
+            Found::Once(place) if is_until => last(place).map_or(Found::Nowhere, Found::Once),
+            Found::Once(place) => Found::Each(frames(place).iter().map(|&frame| Place { index, frame }).collect()),
+            Found::Each(places) if is_until => Found::Each(places.into_iter().filter_map(last).collect()),
+            // The checker refuses what is inside of several loops.
+            Found::Each(_) => Found::Nowhere,
+        }
+    }
+
+    /// A part of an action's slot: as it is, or the list of what it was in each iteration.
+    fn part(&self, action: &str, part: impl Fn(Place) -> Cow<'m, Value>) -> Lookup<'m> {
+        Some(match self.find(self.plan().find(action)?) {
+            Found::Nowhere => Cow::Borrowed(&NULL),
+            Found::Once(place) => part(place),
+            Found::Each(places) => Cow::Owned(places.into_iter().map(|place| part(place).into_owned()).collect()),
+        })
+    }
+
+    fn outputs_of(&self, place: Place) -> &'m Value {
+        self.machine.slot(self.plan(), place).outputs.as_deref().unwrap_or(&NULL)
+    }
+
+    fn returned(&self, place: Place) -> &'m Value {
+        let outputs = self.outputs_of(place);
+        match &self.plan().node_at(place.index).kind {
+            Kind::Call { action, .. } if action.returns == Returns::Outputs => outputs,
+            _ => outputs.get("body").unwrap_or(&NULL),
+        }
+    }
+
+    fn record(&self, place: Place) -> Value {
+        let mut record = ActionRecord::of(self.machine, place);
+        let step = self.machine.step(self.plan(), place).to_string();
         record.tracking_id = Some(Identity::of(self.machine.trigger.info.run, &step).uuid("tracking"));
         record.client_tracking_id = Some(self.machine.trigger.info.run);
         serde_json::to_value(record).unwrap_or_default()
+    }
+
+    /// The records of a container's direct children.
+    fn children(&self, place: Place) -> Vec<Value> {
+        let plan = self.plan();
+        let node = plan.node_at(place.index);
+        let Some(region) = node.kind.body() else {
+            let members = node.kind.lists().into_iter().flat_map(|list| plan.lists[list as usize].members.iter());
+            return members.map(|&index| self.record(Place { index, ..place })).collect();
+        };
+        let turns = self.machine.slot(plan, place).turns();
+        let frames = turns.map(|turns| turns.frames.as_slice()).unwrap_or_default();
+        let members = &plan.lists[plan.regions[region as usize].list as usize].members;
+        let is_until = matches!(node.kind, Kind::Until { .. });
+        let child = |&index: &Index| {
+            let each = || frames.iter().map(|&frame| self.record(Place { index, frame }));
+            let mut record = match each().next_back() {
+                Some(last) => last,
+                None => json!({"name": *plan.node_at(index).id, "status": "Skipped", "code": "ActionSkipped"}),
+            };
+            if !is_until {
+                record["outputs"] = each().collect();
+                let iterations = || frames.iter().map(|&frame| self.machine.slot(plan, Place { index, frame }));
+                if let Some(failed) =
+                    iterations().find(|slot| slot.status == Some(crate::playbook::ActionStatus::Failed))
+                {
+                    record["status"] =
+                        failed.status.into_iter().map(|status| status.as_str()).collect::<String>().into();
+                    record["code"] = failed.code().into();
+                }
+            }
+            record["repetitionCount"] = frames.len().into();
+            record
+        };
+        members.iter().map(child).collect()
     }
 }
 
@@ -78,28 +196,28 @@ impl Scope for Sight<'_> {
     }
 
     fn body(&self, action: &str) -> Lookup<'_> {
-        let index = self.machine.plan.find(action)?;
-        let outputs = self.outputs_of(index);
-        let returned = match &self.machine.plan.node_at(index).kind {
-            Kind::Call { action, .. } if action.returns == Returns::Outputs => outputs,
-            Kind::Call { .. } | Kind::If { .. } => outputs.get("body").unwrap_or(&NULL),
-        };
-        Some(Cow::Borrowed(returned))
+        self.part(action, |place| Cow::Borrowed(self.returned(place)))
     }
 
     fn outputs(&self, action: &str) -> Lookup<'_> {
-        Some(Cow::Borrowed(self.outputs_of(self.machine.plan.find(action)?)))
+        self.part(action, |place| Cow::Borrowed(self.outputs_of(place)))
     }
 
     fn action(&self, action: &str) -> Lookup<'_> {
-        Some(Cow::Owned(self.record(self.machine.plan.find(action)?)))
+        self.part(action, |place| Cow::Owned(self.record(place)))
     }
 
     fn result(&self, container: &str) -> Lookup<'_> {
-        let plan = &self.machine.plan;
-        let Kind::If { then, otherwise, .. } = &plan.node_at(plan.find(container)?).kind else { return None };
-        let lists = [*then, *otherwise].map(|list| &plan.lists[list as usize].members);
-        Some(Cow::Owned(lists.into_iter().flatten().map(|&member| self.record(member)).collect()))
+        let index = self.plan().find(container)?;
+        let kind = &self.plan().node_at(index).kind;
+        if matches!(kind, Kind::Call { .. } | Kind::Terminate(_)) {
+            return None;
+        }
+        Some(Cow::Owned(match self.find(index) {
+            Found::Nowhere => Value::Array(Vec::new()),
+            Found::Once(place) => self.children(place).into(),
+            Found::Each(places) => places.into_iter().flat_map(|place| self.children(place)).collect(),
+        }))
     }
 
     fn variable(&self, name: &str) -> Lookup<'_> {
@@ -114,15 +232,25 @@ impl Scope for Sight<'_> {
     }
 
     fn item(&self) -> Lookup<'_> {
-        None
+        let around = || {
+            let in_for_each = |(_, frame): (u32, &'_ Frame)| {
+                let owner = frame.owner?;
+                matches!(self.plan().node_at(owner.index).kind, Kind::ForEach { .. })
+                    .then_some((owner, frame.iteration))
+            };
+            let (owner, iteration) = self.frames().find_map(in_for_each)?;
+            self.machine.slot(self.plan(), owner).turns()?.items.get(iteration as usize)
+        };
+        self.item.or_else(around).map(Cow::Borrowed)
     }
 
-    fn items(&self, _name: &str) -> Lookup<'_> {
-        None
+    fn items(&self, name: &str) -> Lookup<'_> {
+        let own = self.item.filter(|_| self.plan().find(name) == Some(self.at.index));
+        own.or_else(|| self.element(self.iteration_of(name)?)).map(Cow::Borrowed)
     }
 
-    fn iteration_index(&self, _name: &str) -> Option<u64> {
-        None
+    fn iteration_index(&self, name: &str) -> Option<u64> {
+        self.iteration_of(name).map(|(_, frame)| frame.iteration.into())
     }
 
     fn workflow(&self) -> Lookup<'_> {
@@ -146,7 +274,7 @@ impl Scope for Sight<'_> {
         let nth = self.drawn.get();
         self.drawn.set(nth + 1);
         let machine = self.machine;
-        let attempt = machine.slots[self.action as usize].attempt;
-        draw(&machine.trigger.seed, "expression", &machine.plan.step(self.action), attempt, nth)
+        let attempt = machine.slot(self.plan(), self.at).attempt();
+        draw(&machine.trigger.seed, "expression", &machine.step(self.plan(), self.at), attempt, nth)
     }
 }

@@ -5,7 +5,44 @@ use std::{borrow::Cow, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::{action::ErrorInfo, engine::event::Input, playbook::ActionStatus};
+use super::reason::Why;
+use crate::{
+    action::ErrorInfo,
+    engine::{
+        event::Input,
+        plan::{Index, Plan},
+    },
+    playbook::ActionStatus,
+};
+
+/// An action in one frame. What is ready runs in file order, earlier iterations first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) index: Index,
+    pub(super) frame: u32,
+}
+
+/// One iteration of a loop's body, or the playbook outside of its loops.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) region: u32,
+    /// The loop; `None` for the run itself.
+    pub(super) owner: Option<Place>,
+    pub(super) iteration: u32,
+    /// By [`crate::engine::plan::Node::place`].
+    pub(super) slots: Box<[Slot]>,
+    /// For each list, by [`crate::engine::plan::List::place`], how many members have not ended.
+    pub(super) open: Box<[u32]>,
+}
+
+impl Frame {
+    pub(super) fn new(plan: &Plan, region: u32, owner: Option<Place>, iteration: u32) -> Self {
+        let laid_out = &plan.regions[region as usize];
+        let slots = laid_out.nodes.iter().map(|&node| Slot::new(super::count(&plan.node_at(node).after)));
+        let open = laid_out.lists.iter().map(|&list| super::count(&plan.lists[list as usize].members));
+        Self { region, owner, iteration, slots: slots.collect(), open: open.collect() }
+    }
+}
 
 /// How far an action is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,10 +51,12 @@ pub(super) enum Phase {
     Idle,
     /// May be looked at as soon as its turn comes.
     Ready,
-    /// A container whose actions run, or an effect with an attempt under way.
+    /// A container whose actions run, or something asked of the driver.
     Running,
     /// An effect between two attempts.
     Pausing,
+    /// Waits for a time or an answer.
+    Waiting,
     Done,
 }
 
@@ -30,51 +69,97 @@ pub(super) struct Attempt {
     pub(super) error: Option<ErrorInfo>,
 }
 
-/// One action of the run.
-#[derive(Debug, Clone, PartialEq)]
+/// One action of the run. It is kept small, because a loop over many items has one for each action and item.
+#[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) phase: Phase,
+    pub(super) status: Option<ActionStatus>,
     /// Predecessors that have not ended.
     pub(super) waiting: u32,
-    /// The attempt under way or to come, from 1; 0 before the first.
-    pub(super) attempt: u32,
-    /// The attempt under way was journalled.
-    pub(super) begun: Option<DateTime<Utc>>,
     pub(super) started: Option<DateTime<Utc>>,
     pub(super) ended: Option<DateTime<Utc>>,
-    /// The timer of its `timeout:`.
-    pub(super) timeout: Option<u64>,
-    /// The timer of its next attempt.
-    pub(super) retry: Option<u64>,
-    pub(super) input: Option<Arc<Value>>,
-    pub(super) journalled: Option<Input>,
-    pub(super) status: Option<ActionStatus>,
+    /// Empty where the reason says it.
     pub(super) code: Cow<'static, str>,
+    pub(super) input: Option<Arc<Value>>,
     pub(super) outputs: Option<Arc<Value>>,
-    pub(super) error: Option<ErrorInfo>,
-    pub(super) history: Vec<Attempt>,
+    pub(super) why: Option<Why>,
+    /// What only actions have that take time.
+    pub(super) work: Option<Box<Work>>,
 }
 
 impl Slot {
-    pub(super) fn new(waiting: u32) -> Self {
+    fn new(waiting: u32) -> Self {
         Self {
             phase: Phase::Idle,
+            status: None,
             waiting,
-            attempt: 0,
-            begun: None,
             started: None,
             ended: None,
-            timeout: None,
-            retry: None,
-            input: None,
-            journalled: None,
-            status: None,
             code: Cow::Borrowed(""),
+            input: None,
             outputs: None,
-            error: None,
-            history: Vec::new(),
+            why: None,
+            work: None,
         }
     }
+
+    /// Logic Apps' code of how it ended.
+    pub(super) fn code(&self) -> &str {
+        match &self.why {
+            Some(why) if self.code.is_empty() => why.code(),
+            _ => &self.code,
+        }
+    }
+
+    pub(super) fn work(&mut self) -> &mut Work {
+        self.work.get_or_insert_default()
+    }
+
+    /// The iterations of a loop.
+    pub(super) fn turns(&self) -> Option<&Turns> {
+        self.work.as_ref()?.turns.as_ref()
+    }
+
+    /// The attempt under way or to come, from 1; 0 before the first.
+    pub(super) fn attempt(&self) -> u32 {
+        self.work.as_ref().map_or(0, |work| work.attempt)
+    }
+}
+
+/// An action that takes time: an effect, a wait, a loop, anything with a timeout.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Work {
+    pub(super) attempt: u32,
+    /// Attempts that failed since something was last heard from the other side.
+    pub(super) failures: u32,
+    /// The attempt under way was journalled.
+    pub(super) begun: Option<DateTime<Utc>>,
+    /// The timer of its `timeout:`.
+    pub(super) timeout: Option<u64>,
+    /// The timer of its next attempt, or of a delay.
+    pub(super) timer: Option<u64>,
+    pub(super) journalled: Option<Input>,
+    /// The input of the next attempt where it is not the first one's.
+    pub(super) polling: Option<Arc<Value>>,
+    /// What an approval sent.
+    pub(super) sent: Option<Arc<Value>>,
+    pub(super) history: Vec<Attempt>,
+    pub(super) turns: Option<Turns>,
+}
+
+/// The iterations of a loop.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Turns {
+    /// Of a `for_each` that has not ended.
+    pub(super) items: Vec<Value>,
+    /// One frame for each iteration begun, in order.
+    pub(super) frames: Vec<u32>,
+    /// Iterations under way.
+    pub(super) open: u32,
+    /// What the worst iteration so far was, of an `until` the last.
+    pub(super) status: Option<ActionStatus>,
+    /// Of an `until`: how many iterations there may be.
+    pub(super) most: u64,
 }
 
 /// How an action ended.
@@ -82,12 +167,27 @@ pub(super) struct Ending {
     pub(super) status: ActionStatus,
     pub(super) code: Cow<'static, str>,
     pub(super) outputs: Option<Arc<Value>>,
-    pub(super) error: Option<ErrorInfo>,
+    pub(super) why: Option<Why>,
 }
 
 impl Ending {
-    pub(super) fn new(status: ActionStatus, code: &'static str, error: Option<ErrorInfo>) -> Self {
-        Self { status, code: Cow::Borrowed(code), outputs: None, error }
+    pub(super) fn succeeded(code: &'static str) -> Self {
+        Self { status: ActionStatus::Succeeded, code: Cow::Borrowed(code), outputs: None, why: None }
+    }
+
+    /// With the code that goes with the reason.
+    pub(super) fn why(status: ActionStatus, why: Why) -> Self {
+        Self { status, code: Cow::Borrowed(""), outputs: None, why: Some(why) }
+    }
+
+    /// Failed with a code of its own.
+    pub(super) fn failed(code: &'static str, error: ErrorInfo) -> Self {
+        Self {
+            status: ActionStatus::Failed,
+            code: Cow::Borrowed(code),
+            outputs: None,
+            why: Some(Why::Said(Box::new(error))),
+        }
     }
 }
 
@@ -95,5 +195,8 @@ impl Ending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Timeout,
+    /// The next attempt of an effect.
     Retry,
+    /// The end of a `delay`.
+    Delay,
 }

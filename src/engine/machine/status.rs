@@ -6,13 +6,13 @@ use crate::{
     playbook::ActionStatus,
 };
 
-/// The status of a list all of whose actions have ended: its leaves decide; a skipped leaf is replaced by its
+/// The status of a list all of whose actions have ended, given the slots of its frame: its leaves decide; a skipped leaf is replaced by its
 /// predecessors, as long as those were skipped too. Any failed one makes it failed, else any timed-out one timed out;
 /// cancelled and skipped ones say nothing.
 pub(super) fn of_list(plan: &Plan, slots: &[Slot], list: &List) -> ActionStatus {
     let mut status = ActionStatus::Succeeded;
     for leaf in deciding(plan, slots, list) {
-        match slots[leaf as usize].status {
+        match slots[plan.node_at(leaf).place as usize].status {
             Some(ActionStatus::Failed) => return ActionStatus::Failed,
             Some(ActionStatus::TimedOut) => status = ActionStatus::TimedOut,
             Some(ActionStatus::Succeeded | ActionStatus::Skipped | ActionStatus::Cancelled) | None => {}
@@ -23,7 +23,7 @@ pub(super) fn of_list(plan: &Plan, slots: &[Slot], list: &List) -> ActionStatus 
 
 /// The actions that decide a list's status, none of them skipped, in file order.
 pub(super) fn deciding(plan: &Plan, slots: &[Slot], list: &List) -> Vec<Index> {
-    let skipped = |index: Index| slots[index as usize].status == Some(ActionStatus::Skipped);
+    let skipped = |index: Index| slots[plan.node_at(index).place as usize].status == Some(ActionStatus::Skipped);
     if !list.leaves.iter().any(|&leaf| skipped(leaf)) {
         return list.leaves.clone();
     }

@@ -7,7 +7,11 @@ use std::ops::Range;
 
 use serde_json::Value as Json;
 
-use super::{Checker, Named, references::Reader, values};
+use super::{
+    Checker, Named,
+    references::{self, Reader},
+    values,
+};
 use crate::{
     diagnostic::{codes, did_you_mean},
     expression::Tree,
@@ -38,6 +42,10 @@ impl Checker<'_> {
         for entry in entries {
             let tree = if spec.template_input == Some(entry.key.as_str()) {
                 self.template_name(entry, reader)
+            } else if !spec.variables.is_empty() && entry.key == "name" {
+                self.variable_name(spec, entry)
+            } else if spec.per_item == Some(entry.key.as_str()) {
+                self.value(&entry.value, &Reader { item: true, ..*reader })
             } else {
                 if entry.key == "connection"
                     && !spec.connections.is_empty()
@@ -89,6 +97,31 @@ impl Checker<'_> {
             Some(name) => self.template(&entry.value, name, reader),
             None => Tree::Literal(Json::Null),
         }
+    }
+
+    /// The variable that an action changes, as it is spelt where it is declared.
+    fn variable_name(&mut self, spec: &ActionSpec, entry: &Entry) -> Tree {
+        let Some(name) = self.written_out(entry) else { return Tree::Literal(Json::Null) };
+        let span = entry.value.span.clone();
+        let Some(variable) = self.variables.iter().find(|variable| variable.name.eq_ignore_ascii_case(name)) else {
+            let known = self.variables.iter().map(|variable| variable.name.as_str());
+            if let Some(refused) = references::unknown(name, "variable", codes::UNKNOWN_VARIABLE, known) {
+                self.faults.add_with(refused.code, span, refused.message, refused.help);
+            }
+            return Tree::Literal(Json::Null);
+        };
+        if !spec.variables.contains(&variable.kind) {
+            let kinds: Vec<&str> = spec.variables.iter().map(|kind| kind.name()).collect();
+            let message = format!(
+                "`{}` is for variables of type {}, and `{}` is of type {}",
+                spec.name,
+                kinds.join(" or "),
+                variable.name,
+                variable.kind.name()
+            );
+            self.faults.add(codes::WRONG_INPUT, span, message);
+        }
+        Tree::Literal(variable.name.clone().into())
     }
 
     /// A text that may not be computed.

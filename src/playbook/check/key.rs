@@ -30,7 +30,7 @@ impl<'a> Checker<'a> {
         }
         let before = self.faults.count();
         let nothing = BTreeSet::new();
-        match self.text(given.node, text, &Reader { id: "key", ended: &nothing, within: &[] }) {
+        match self.text(given.node, text, &Reader { id: "key", ended: &nothing, within: &[], item: false }) {
             Tree::Template(template) => Some(template),
             _ if self.faults.count() > before => None,
             _ => {

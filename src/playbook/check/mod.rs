@@ -12,13 +12,21 @@ use std::{collections::BTreeSet, ops::Range};
 
 pub(super) use values::code;
 
-use self::{names::Names, order::Plan, references::Reader};
+use self::{
+    names::{ContainerKind, Names},
+    order::Plan,
+    references::{Around, Reader},
+};
 use super::{
-    Action, ActionKind, Admits, Parameter, Playbook, RunAfter, Trigger, Variable,
+    Action, ActionKind, Admits, Parameter, Playbook, RunAfter, Terminate, Trigger, UntilLimit, Variable,
     read::{Body, Draft, Step},
     templates::Compiled,
 };
-use crate::diagnostic::{Diagnostic, Faults, codes};
+use crate::{
+    diagnostic::{Diagnostic, Faults, codes},
+    expression::Tree,
+    limits,
+};
 
 /// What is known of the playbook whose expressions are checked.
 struct Checker<'a> {
@@ -117,7 +125,7 @@ pub(super) fn check(draft: Draft<'_>, templates: &Compiled, mut faults: Faults) 
 impl<'a> Checker<'a> {
     /// Checks a list of steps. `before` are the actions that have ended when its container starts, `within` the
     /// containers around it, outermost first.
-    fn list(&mut self, steps: &[Step<'a>], before: &BTreeSet<String>, within: &[&str]) -> Vec<Action> {
+    fn list(&mut self, steps: &[Step<'a>], before: &BTreeSet<String>, within: &[Around<'_>]) -> Vec<Action> {
         let plan = Plan::of(steps, &self.names, self.faults);
         let mut actions = Vec::with_capacity(steps.len());
         for (at, step) in steps.iter().enumerate() {
@@ -130,22 +138,17 @@ impl<'a> Checker<'a> {
         actions
     }
 
-    fn step(&mut self, step: &Step<'a>, run_after: RunAfter, ended: &BTreeSet<String>, within: &[&str]) -> Action {
+    fn step(
+        &mut self,
+        step: &Step<'a>,
+        run_after: RunAfter,
+        ended: &BTreeSet<String>,
+        within: &[Around<'_>],
+    ) -> Action {
         let (id, span) = step.id.clone().unwrap_or_default();
-        let reader = Reader { id, ended, within };
+        let reader = Reader { id, ended, within, item: false };
         let kind = match &step.body {
-            Some(Body::If { condition, then, otherwise }) => {
-                let tree = self.condition(*condition, &reader);
-                let inner = [within, &[id]].concat();
-                ActionKind::If {
-                    condition: tree,
-                    then: self.list(then, ended, &inner),
-                    otherwise: self.list(otherwise, ended, &inner),
-                }
-            }
-            Some(Body::Call { spec, with, span }) => {
-                ActionKind::Call { action: spec.name, with: self.inputs(spec, *with, span.clone(), &reader) }
-            }
+            Some(body) => self.body(body, step, &reader),
             // What could not be read was reported; the action stands for its id only.
             None => ActionKind::Call { action: "", with: values::nothing() },
         };
@@ -162,18 +165,97 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The condition of an `if`: an expression, or true or false.
-    fn condition(&mut self, given: crate::yaml::Given<'_>, reader: &Reader<'_>) -> crate::expression::Tree {
-        use crate::{expression::Tree, yaml::Value};
+    fn body(&mut self, body: &Body<'a>, step: &Step<'a>, reader: &Reader<'_>) -> ActionKind {
+        let (id, ended) = (reader.id, reader.ended);
+        let inner = [reader.within, &[Around { id, kind: ContainerKind::of(body) }]].concat();
+        match body {
+            Body::If { condition, then, otherwise } => ActionKind::If {
+                condition: self.computed(*condition, "\"@equals(trigger.importance, 'high')\"", reader),
+                then: self.list(then, ended, &inner),
+                otherwise: self.list(otherwise, ended, &inner),
+            },
+            Body::Switch { on, cases, default } => ActionKind::Switch {
+                on: self.computed(*on, "\"@trigger.importance\"", reader),
+                cases: cases.iter().map(|(case, steps)| (case.clone(), self.list(steps, ended, &inner))).collect(),
+                default: self.list(default, ended, &inner),
+            },
+            Body::ForEach { over, concurrency, steps } => ActionKind::ForEach {
+                over: self.computed(*over, "\"@trigger.attachments\"", reader),
+                concurrency: *concurrency,
+                actions: self.list(steps, ended, &inner),
+            },
+            Body::Until { condition, limit, steps } => {
+                // Its condition is looked at after the body.
+                let mut after = ended.clone();
+                names::inside(step, &mut after);
+                let looking = Reader { ended: &after, ..*reader };
+                ActionKind::Until {
+                    condition: self.computed(*condition, "\"@equals(variables.done, true)\"", &looking),
+                    limit: UntilLimit {
+                        count: match limit.count {
+                            Some(count) => self.value(count, reader),
+                            None => Tree::Literal(limits::UNTIL_COUNT_DEFAULT.into()),
+                        },
+                        timeout: limit.timeout,
+                        fails: limit.fails,
+                    },
+                    actions: self.list(steps, ended, &inner),
+                }
+            }
+            Body::Scope { steps } => ActionKind::Scope { actions: self.list(steps, ended, &inner) },
+            Body::Terminate { span, status, code, message } => {
+                self.not_in_loop("terminate", span, reader);
+                let mut value = |node: &Option<&crate::yaml::Node>| node.map(|node| self.value(node, reader));
+                ActionKind::Terminate(Terminate { status: *status, code: value(code), message: value(message) })
+            }
+            Body::Call { spec, with, span } => {
+                if !spec.in_loops {
+                    self.not_in_loop(spec.name, span, reader);
+                }
+                if let (Some(needed), Some(trigger)) = (spec.trigger, self.trigger)
+                    && trigger.kind() != needed
+                {
+                    let message =
+                        format!("`{}` needs a {needed} trigger, and this is a {} one", spec.name, trigger.kind());
+                    self.faults.add(codes::NEEDS_TRIGGER, span.clone(), message);
+                }
+                ActionKind::Call { action: spec.name, with: self.inputs(spec, *with, span.clone(), reader) }
+            }
+        }
+    }
+
+    /// Logic Apps refuses some actions inside of loops, at any depth.
+    fn not_in_loop(&mut self, what: &str, span: &Range<usize>, reader: &Reader<'_>) {
+        let around = reader.within.iter().find(|around| around.kind != ContainerKind::Plain);
+        if let Some(around) = around {
+            let message = format!("`{what}` may not stand in a loop, and `{}` is one", around.id);
+            self.faults.add(codes::NOT_IN_LOOPS, span.clone(), message);
+        }
+    }
+
+    /// What a container goes by: an expression, or a value written out.
+    fn computed(&mut self, given: crate::yaml::Given<'_>, example: &str, reader: &Reader<'_>) -> Tree {
+        use crate::yaml::Value;
         let tree = self.value(given.node, reader);
+        let fits = match given.key {
+            "for_each" => matches!(given.node.value, Value::List(_)),
+            "switch" => false,
+            _ => matches!(given.node.value, Value::Bool(_)),
+        };
         match (&given.node.value, &tree) {
-            (Value::Bool(_) | Value::Broken, _) | (_, Tree::Template(_)) => {}
+            (Value::Broken, _) | (_, Tree::Template(_)) => {}
             // A text that did not compile was reported.
             (Value::Text(_), Tree::Literal(value)) if value.is_null() => {}
             (Value::Text(_), _) => {
-                let help = "write it like \"@equals(trigger.importance, 'high')\"".to_owned();
-                self.faults.add_with(codes::WRONG_TYPE, given.span(), "`if` must be an expression", Some(help));
+                let message = format!("`{}` must be an expression", given.key);
+                self.faults.add_with(
+                    codes::WRONG_TYPE,
+                    given.span(),
+                    message,
+                    Some(format!("write it like {example}")),
+                );
             }
+            _ if fits => {}
             _ => given.wrong_type("an expression", self.faults),
         }
         tree

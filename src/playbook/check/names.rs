@@ -11,10 +11,40 @@ use crate::{
 pub(super) struct Known<'n> {
     /// As the author spelt it.
     pub id: &'n str,
-    /// The containers around it, outermost first, each with the branch the action is in.
-    pub within: Vec<(&'n str, &'static str)>,
+    /// The containers around it, outermost first.
+    pub within: Vec<Within<'n>>,
     pub is_container: bool,
     line: usize,
+}
+
+/// A container around an action.
+#[derive(Debug, Clone)]
+pub(super) struct Within<'n> {
+    pub id: &'n str,
+    /// The list of the container that the action is in.
+    pub branch: String,
+    pub kind: ContainerKind,
+}
+
+/// What makes a difference between containers when actions are referred to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContainerKind {
+    /// One of its lists runs, once.
+    Plain,
+    /// Its list runs for each item.
+    ForEach,
+    /// Its list runs until a condition is true.
+    Until,
+}
+
+impl ContainerKind {
+    pub(super) fn of(body: &Body<'_>) -> Self {
+        match body {
+            Body::ForEach { .. } => Self::ForEach,
+            Body::Until { .. } => Self::Until,
+            _ => Self::Plain,
+        }
+    }
 }
 
 /// Every action by its id in lower case.
@@ -28,7 +58,7 @@ impl<'n> Names<'n> {
         names
     }
 
-    fn add(&mut self, steps: &[Step<'n>], within: &[(&'n str, &'static str)], faults: &mut Faults) {
+    fn add(&mut self, steps: &[Step<'n>], within: &[Within<'n>], faults: &mut Faults) {
         for step in steps {
             let mut id = "";
             if let Some((name, span)) = &step.id {
@@ -40,13 +70,14 @@ impl<'n> Names<'n> {
                     faults.add_with(codes::DUPLICATE_NAME, span.clone(), message, help);
                 } else {
                     let line = faults.source().position(span.start).line;
-                    let is_container = matches!(step.body, Some(Body::If { .. }));
+                    let is_container = step.body.as_ref().is_some_and(Body::is_container);
                     self.0.insert(key, Known { id: name, within: within.to_vec(), is_container, line });
                 }
             }
-            if let Some(Body::If { then, otherwise, .. }) = &step.body {
-                self.add(then, &[within, &[(id, "then")]].concat(), faults);
-                self.add(otherwise, &[within, &[(id, "else")]].concat(), faults);
+            let Some(body) = &step.body else { continue };
+            for (branch, steps) in body.lists() {
+                let around = Within { id, branch, kind: ContainerKind::of(body) };
+                self.add(steps, &[within, &[around]].concat(), faults);
             }
         }
     }
@@ -72,9 +103,11 @@ pub(super) fn collect(step: &Step<'_>, ids: &mut BTreeSet<String>) {
     if let Some((id, _)) = &step.id {
         ids.insert(fold(id));
     }
-    if let Some(Body::If { then, otherwise, .. }) = &step.body {
-        for inner in then.iter().chain(otherwise) {
-            collect(inner, ids);
-        }
-    }
+    inside(step, ids);
+}
+
+/// Adds everything inside a step to `ids`, in lower case.
+pub(super) fn inside(step: &Step<'_>, ids: &mut BTreeSet<String>) {
+    let lists = step.body.as_ref().map(Body::lists).unwrap_or_default();
+    lists.iter().flat_map(|(_, steps)| steps.iter()).for_each(|inner| collect(inner, ids));
 }

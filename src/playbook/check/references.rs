@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Checker,
     delivered::{self, Members},
-    names::fold,
+    names::{ContainerKind, Known, fold},
 };
 use crate::{
     diagnostic::{Code, codes, did_you_mean, nearest},
@@ -20,7 +20,16 @@ pub(super) struct Reader<'r> {
     /// The actions that have ended when it starts, in lower case.
     pub ended: &'r BTreeSet<String>,
     /// The containers around it, outermost first.
-    pub within: &'r [&'r str],
+    pub within: &'r [Around<'r>],
+    /// `item` is an element of its own `from`.
+    pub item: bool,
+}
+
+/// A container around an action whose expressions are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'r> {
+    pub id: &'r str,
+    pub kind: ContainerKind,
 }
 
 /// What is wrong with a reference.
@@ -57,11 +66,15 @@ impl Checker<'_> {
                 unknown(name, "parameter", codes::UNKNOWN_PARAMETER, known)
             }
             Reference::Item { .. } => {
-                let message = "`item` is what a loop is at, and this is in no loop".to_owned();
+                if reader.item || reader.within.iter().any(|around| around.kind == ContainerKind::ForEach) {
+                    return None;
+                }
+                let message = "`item` is what a `for_each` is at, and this is in none".to_owned();
                 Some(Refused::new(codes::OUTSIDE_LOOP, message, None))
             }
-            Reference::Items { name, .. } | Reference::IterationIndexes(name) => {
-                Some(Refused::new(codes::OUTSIDE_LOOP, format!("there is no loop `{name}` around this"), None))
+            Reference::Items { name, .. } => self.loop_around(name, &[ContainerKind::ForEach], reader),
+            Reference::IterationIndexes(name) => {
+                self.loop_around(name, &[ContainerKind::ForEach, ContainerKind::Until], reader)
             }
             Reference::TriggerRecord | Reference::Workflow => None,
         }
@@ -129,24 +142,51 @@ impl Checker<'_> {
             let message = format!("`{name}` refers to itself");
             return Some(Refused::new(codes::SELF_REFERENCE, message, None));
         }
-        if reader.within.iter().any(|container| fold(container) == fold(id)) {
+        if reader.within.iter().any(|container| fold(container.id) == fold(id)) {
             let message = format!("`{name}` is read from inside: it has not ended yet");
             return Some(Refused::new(codes::INSIDE_CONTAINER, message, None));
         }
         if reader.ended.contains(&fold(id)) {
-            return None;
+            return self.loops_between(known, reader);
         }
         let message = format!("`{name}` cannot have run when `{me}` starts");
         let around = self.names.get(me).map_or(&[][..], |known| &known.within);
-        let fork = known.within.iter().zip(around).find(|((a, branch), (b, other))| a == b && branch != other);
-        let help = if let Some(((container, branch), _)) = fork {
-            format!("`{name}` is in the `{branch}` of `{container}`, and only one branch runs")
+        let fork = known.within.iter().zip(around).find(|(a, b)| a.id == b.id && a.branch != b.branch);
+        let help = if let Some((container, _)) = fork {
+            format!("`{name}` is in the `{}` of `{}`, and only one branch runs", container.branch, container.id)
         } else if known.within.len() == around.len() {
             format!("let `{me}` wait for it: run_after: {{{name}: [succeeded]}}")
         } else {
             format!("only what `{me}`, or a container around it, waits for has run by then")
         };
         Some(Refused::new(codes::NOT_BEFORE, message, Some(help)))
+    }
+
+    /// From outside one `for_each` an action is the list of what it was in each iteration; deeper, it is refused.
+    fn loops_between(&self, known: &Known<'_>, reader: &Reader<'_>) -> Option<Refused> {
+        let around =
+            |id: &str| reader.within.iter().any(|around| fold(around.id) == fold(id)) || fold(reader.id) == fold(id);
+        let loops: Vec<&str> = known
+            .within
+            .iter()
+            .filter(|within| within.kind == ContainerKind::ForEach && !around(within.id))
+            .map(|within| within.id)
+            .collect();
+        if loops.len() < 2 {
+            return None;
+        }
+        let message = format!("`{}` is inside of several loops: {}", known.id, loops.join(", "));
+        let help = "from outside, only the actions of one `for_each` can be read; collect what is needed in a variable";
+        Some(Refused::new(codes::NESTED_LOOPS, message, Some(help.to_owned())))
+    }
+
+    fn loop_around(&self, name: &str, kinds: &[ContainerKind], reader: &Reader<'_>) -> Option<Refused> {
+        let loops = || reader.within.iter().filter(|around| kinds.contains(&around.kind)).map(|around| around.id);
+        if loops().any(|known| fold(known) == fold(name)) || reader.item && fold(reader.id) == fold(name) {
+            return None;
+        }
+        let message = format!("there is no loop `{name}` around this");
+        Some(Refused::new(codes::OUTSIDE_LOOP, message, did_you_mean(name, loops())))
     }
 
     fn container(&self, id: &str) -> Option<Refused> {
@@ -160,7 +200,12 @@ impl Checker<'_> {
     }
 }
 
-fn unknown<'k>(name: &str, what: &str, code: Code, known: impl Iterator<Item = &'k str> + Clone) -> Option<Refused> {
+pub(super) fn unknown<'k>(
+    name: &str,
+    what: &str,
+    code: Code,
+    known: impl Iterator<Item = &'k str> + Clone,
+) -> Option<Refused> {
     if known.clone().any(|known| fold(known) == fold(name)) {
         return None;
     }

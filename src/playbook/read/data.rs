@@ -60,7 +60,15 @@ impl ParameterType {
 }
 
 impl VariableType {
-    fn takes(self, value: &Value) -> bool {
+    /// The name in YAML.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        VARIABLE_TYPES.iter().find(|(_, kind)| *kind == self).map_or("string", |(name, _)| name)
+    }
+
+    /// Whether a value is of this type; a whole number is a float too.
+    #[must_use]
+    pub fn takes(self, value: &Value) -> bool {
         match self {
             Self::Boolean => value.is_boolean(),
             Self::Integer => value.is_i64() || value.is_u64(),

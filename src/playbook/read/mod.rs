@@ -12,6 +12,8 @@ use std::ops::Range;
 
 pub(super) use action::{Body, Order, Step};
 
+use action::Reading;
+
 use super::{Parameter, Trigger, Variable, Vocabulary};
 use crate::{
     diagnostic::{Faults, codes},
@@ -55,8 +57,9 @@ pub(super) fn playbook<'n>(root: &'n yaml::Node, vocabulary: &Vocabulary, faults
     let fallback =
         fallback.and_then(|given| given.choice(&[("none", false), ("incident", true)], faults)).unwrap_or(true);
     let read = trigger.and_then(|given| trigger::trigger(given, faults));
-    let mut count = 0;
-    let steps = actions.map(|given| action::steps(given, vocabulary, 0, &mut count, faults)).unwrap_or_default();
+    let mut reading = Reading { vocabulary, count: 0 };
+    let steps = actions.map(|given| reading.steps(given, 0, faults)).unwrap_or_default();
+    let count = reading.count;
     if count > limits::PLAYBOOK_ACTIONS
         && let Some(actions) = actions
     {

@@ -1,0 +1,311 @@
+//! An action's turn: it runs, or is skipped.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    Machine, Reply,
+    reason::{self, Why},
+    sight::Sight,
+    state::{Ending, Phase, Place, Purpose},
+};
+use crate::{
+    action::{ActionType, ErrorInfo, InputShape, Nature},
+    engine::{
+        event::{Command, Input},
+        plan::{Kind, Plan},
+    },
+    expression::Tree,
+    limits,
+    playbook::{ActionStatus, Terminate, TerminateStatus},
+    store::run::RunStatus,
+};
+
+/// An action whose turn came either goes on by itself or ends at once.
+type Turn = Result<(), Box<Ending>>;
+
+impl Machine {
+    pub(super) fn enter(&mut self, plan: &Plan, at: Place, out: &mut Vec<Command>) {
+        let node = plan.node_at(at.index);
+        let unmet = |(predecessor, accepted): &(u32, Vec<ActionStatus>)| {
+            let status = self.slot(plan, Place { index: *predecessor, ..at }).status;
+            status.is_some_and(|actual| !accepted.contains(&actual))
+        };
+        if node.after.iter().any(unmet) {
+            self.skip_inside(plan, at, out);
+            return self.end(plan, at, Ending::why(ActionStatus::Skipped, Why::RunAfter), out);
+        }
+        self.slot_mut(plan, at).started = Some(self.now);
+        let turn = match &node.kind {
+            Kind::If { condition, then, otherwise } => self.choose(plan, at, condition, (*then, *otherwise), out),
+            Kind::Switch { on, cases, default } => self.switch(plan, at, on, (cases, *default), out),
+            Kind::Scope { list } => {
+                self.open(plan, at, *list, out);
+                Ok(())
+            }
+            Kind::ForEach { over, .. } => self.begin_for_each(plan, at, over, out),
+            Kind::Until { limit, .. } => self.begin_until(plan, at, limit, out),
+            Kind::Terminate(terminate) => self.terminate(plan, at, terminate, out),
+            Kind::Call { action, with, each, variable, shape } => {
+                self.call(plan, at, (action, with, each.as_ref(), *variable, shape), out)
+            }
+        };
+        if let Err(ending) = turn {
+            self.skip_inside(plan, at, out);
+            self.end(plan, at, *ending, out);
+        }
+    }
+
+    /// What an expression of the action gives; the action fails where it has no value.
+    pub(super) fn evaluate(&self, plan: &Plan, at: Place, tree: &Tree) -> Result<Value, Box<Ending>> {
+        tree.evaluate(&Sight::of(self, at)).map_err(|fault| {
+            Box::new(Ending::failed("BadRequest", reason::invalid_template(&plan.node_at(at.index).id, &fault)))
+        })
+    }
+
+    // --- containers ---
+
+    fn choose(
+        &mut self,
+        plan: &Plan,
+        at: Place,
+        condition: &Tree,
+        (then, otherwise): (u32, u32),
+        out: &mut Vec<Command>,
+    ) -> Turn {
+        let chosen = match self.evaluate(plan, at, condition)? {
+            Value::Bool(true) => then,
+            Value::Bool(false) => otherwise,
+            value => return Err(self.wrong_type(plan, at, "condition", &value, "Boolean")),
+        };
+        self.branch(plan, at, chosen, out);
+        Ok(())
+    }
+
+    /// A switch is strict: a number never matches text, and neither is compared with anything else.
+    fn switch(
+        &mut self,
+        plan: &Plan,
+        at: Place,
+        on: &Tree,
+        (cases, default): (&[(Value, u32)], u32),
+        out: &mut Vec<Command>,
+    ) -> Turn {
+        let value = self.evaluate(plan, at, on)?;
+        let is_integer = value.is_i64() || value.is_u64();
+        let expected = match cases.first() {
+            Some((case, _)) if case.is_string() && !value.is_string() => Some("String"),
+            Some((case, _)) if !case.is_string() && !is_integer => Some("Integer"),
+            _ if value.is_string() || is_integer => None,
+            _ => Some("String, Integer"),
+        };
+        // Nothing at all is the same fault for every switch, in Logic Apps' words.
+        let expected = if value.is_null() { Some("String, Integer") } else { expected };
+        if let Some(expected) = expected {
+            return Err(self.wrong_type(plan, at, "expression", &value, expected));
+        }
+        let chosen = cases.iter().find(|(case, _)| *case == value).map_or(default, |(_, list)| *list);
+        self.branch(plan, at, chosen, out);
+        Ok(())
+    }
+
+    fn wrong_type(&self, plan: &Plan, at: Place, what: &str, value: &Value, expected: &str) -> Box<Ending> {
+        let id = &plan.node_at(at.index).id;
+        Box::new(Ending::failed("BadRequest", reason::wrong_type(id, what, value, expected)))
+    }
+
+    /// Opens the list that was chosen and skips the others.
+    fn branch(&mut self, plan: &Plan, at: Place, chosen: u32, out: &mut Vec<Command>) {
+        for other in plan.node_at(at.index).kind.lists().into_iter().filter(|&list| list != chosen) {
+            for &member in &plan.lists[other as usize].members {
+                let region = plan.node_at(member).region;
+                for index in plan.node_at(member).subtree.clone() {
+                    if plan.node_at(index).region == region {
+                        let ending = Ending::why(ActionStatus::Skipped, Why::BranchNotTaken);
+                        self.close(plan, Place { index, ..at }, ending, out);
+                    }
+                }
+            }
+        }
+        self.open(plan, at, chosen, out);
+    }
+
+    fn open(&mut self, plan: &Plan, at: Place, list: u32, out: &mut Vec<Command>) {
+        self.slot_mut(plan, at).phase = Phase::Running;
+        if self.begin_list(plan, at.frame, list) {
+            self.start_timeout(plan, at, out);
+        } else {
+            self.end(plan, at, Ending::succeeded("OK"), out);
+        }
+    }
+
+    fn terminate(&mut self, plan: &Plan, at: Place, terminate: &Terminate, out: &mut Vec<Command>) -> Turn {
+        let text = |tree: &Option<Tree>| -> Result<Option<String>, Box<Ending>> {
+            let Some(tree) = tree else { return Ok(None) };
+            Ok(match self.evaluate(plan, at, tree)? {
+                Value::Null => None,
+                Value::String(text) => Some(text),
+                other => Some(other.to_string()),
+            })
+        };
+        let (code, message) = (text(&terminate.code)?, text(&terminate.message)?);
+        let (status, error) = match terminate.status {
+            TerminateStatus::Succeeded => (RunStatus::Succeeded, None),
+            TerminateStatus::Cancelled => (RunStatus::Cancelled, None),
+            TerminateStatus::Failed => {
+                let code = code.unwrap_or_else(|| "Terminated".to_owned());
+                let message = message.unwrap_or_else(|| {
+                    format!("The run was terminated by the action '{}'.", plan.node_at(at.index).id)
+                });
+                let (code, message) =
+                    (self.trigger.secrets.redact_text(&code), self.trigger.secrets.redact_text(&message));
+                (RunStatus::Failed, Some(reason::run_error(&code, &message)))
+            }
+        };
+        self.close(plan, at, Ending::succeeded("NotSpecified"), out);
+        self.stop(plan, status, error, "the run was terminated", out);
+        Ok(())
+    }
+
+    // --- actions ---
+
+    fn call(
+        &mut self,
+        plan: &Plan,
+        at: Place,
+        (action, with, each, variable, shape): Called<'_>,
+        out: &mut Vec<Command>,
+    ) -> Turn {
+        let id = &plan.node_at(at.index).id;
+        let input = self.evaluate(plan, at, with)?;
+        let input =
+            shape.shape(input).map_err(|key| Box::new(Ending::failed("BadRequest", reason::missing_input(id, key))))?;
+        let input = Arc::new(input);
+        self.slot_mut(plan, at).input = Some(input.clone());
+        let outcome = match action.nature {
+            Nature::Pure(run) => run(&input),
+            Nature::Clocked(run) => run(&input, self.now),
+            Nature::PerItem(run) => {
+                let values = self.for_each_element(plan, at, &input, each)?;
+                run(&input, values)
+            }
+            Nature::Variable(change) => {
+                let ending = self.change(plan, variable, change, &input);
+                self.end(plan, at, ending, out);
+                return Ok(());
+            }
+            Nature::Delay(until) => match until(&input, self.now) {
+                Ok(until) if until > self.now => {
+                    self.slot_mut(plan, at).phase = Phase::Waiting;
+                    let timer = self.sleep(at, Purpose::Delay, until, out);
+                    self.slot_mut(plan, at).work().timer = Some(timer);
+                    self.start_timeout(plan, at, out);
+                    return Ok(());
+                }
+                Ok(_) => {
+                    self.end(plan, at, Ending::succeeded("OK"), out);
+                    return Ok(());
+                }
+                Err(outcome) => *outcome,
+            },
+            Nature::Reply(respond) => match respond(&input) {
+                Ok(response) => return self.answer(plan, at, response, out),
+                Err(outcome) => *outcome,
+            },
+            Nature::Child(read) => match read(&input) {
+                Ok(child) => {
+                    let journalled = self.journalled(&input);
+                    let slot = self.slot_mut(plan, at);
+                    slot.phase = Phase::Running;
+                    slot.work().attempt = 1;
+                    slot.work().journalled = Some(journalled.clone());
+                    self.start_timeout(plan, at, out);
+                    out.push(Command::Call { step: self.step(plan, at), child, journalled });
+                    return Ok(());
+                }
+                Err(outcome) => *outcome,
+            },
+            Nature::Effect(_) | Nature::Approval { .. } => {
+                let journalled = self.journalled(&input);
+                self.slot_mut(plan, at).work().journalled = Some(journalled);
+                self.start_timeout(plan, at, out);
+                self.perform(plan, at, out);
+                return Ok(());
+            }
+        };
+        self.end(plan, at, super::hear::ending(outcome), out);
+        Ok(())
+    }
+
+    /// The value of the input that is evaluated for each element of `from`.
+    fn for_each_element(
+        &self,
+        plan: &Plan,
+        at: Place,
+        input: &Value,
+        each: Option<&(&'static str, Tree)>,
+    ) -> Result<Vec<Value>, Box<Ending>> {
+        let id = &plan.node_at(at.index).id;
+        let from = input.get("from").unwrap_or(&Value::Null);
+        let Value::Array(items) = from else {
+            return Err(Box::new(Ending::failed("BadRequest", reason::not_a_list(id, from))));
+        };
+        let Some((_, tree)) = each else { return Ok(Vec::new()) };
+        let value = |item| tree.evaluate(&Sight::of(self, at).with_item(item));
+        let values: Result<_, _> = items.iter().map(value).collect();
+        values.map_err(|fault| Box::new(Ending::failed("BadRequest", reason::invalid_template(id, &fault))))
+    }
+
+    fn change(&mut self, plan: &Plan, variable: Option<usize>, change: crate::action::Change, input: &Value) -> Ending {
+        let declared = variable.and_then(|place| plan.playbook.variables.get(place));
+        let value = variable.and_then(|place| self.variables.get_mut(place));
+        let (Some(declared), Some(value)) = (declared, value) else {
+            // The checker refuses such a playbook; one made by hand is told so.
+            let error = ErrorInfo { code: "BadRequest".into(), message: "there is no such variable".into() };
+            return Ending::failed("BadRequest", error);
+        };
+        match change(value, declared.kind, input) {
+            Ok(outputs) => Ending { outputs: outputs.map(Arc::new), ..Ending::succeeded("NotSpecified") },
+            Err(error) => Ending::failed("BadRequest", error),
+        }
+    }
+
+    /// Sends the answer to whoever called, once.
+    fn answer(&mut self, plan: &Plan, at: Place, response: Value, out: &mut Vec<Command>) -> Turn {
+        let id = &plan.node_at(at.index).id;
+        if self.reply != Reply::Open {
+            return Err(Box::new(Ending::failed("BadRequest", reason::already_answered(id))));
+        }
+        if self.now - self.trigger.at >= chrono::Duration::from_std(limits::REPLY).unwrap_or_default() {
+            return Err(Box::new(Ending::why(ActionStatus::Skipped, Why::NobodyWaits)));
+        }
+        self.reply = Reply::Sending(at);
+        let slot = self.slot_mut(plan, at);
+        slot.phase = Phase::Running;
+        slot.outputs = Some(Arc::new(response.clone()));
+        out.push(Command::Reply { response });
+        Ok(())
+    }
+
+    /// An effect's input as it is written down, without secrets.
+    pub(super) fn journalled(&self, input: &Value) -> Input {
+        if self.trigger.secrets.is_empty() {
+            return Input::of(input);
+        }
+        let mut clean = input.clone();
+        self.trigger.secrets.redact(&mut clean);
+        Input::of(&clean)
+    }
+
+    /// Everything inside a container that is skipped or could not decide is skipped with it.
+    fn skip_inside(&mut self, plan: &Plan, at: Place, out: &mut Vec<Command>) {
+        for place in self.inside(plan, at) {
+            let ending = Ending::why(ActionStatus::Skipped, Why::ContainerDidNotRun(at.index));
+            self.close(plan, place, ending, out);
+        }
+    }
+}
+
+/// An action to be called: its type, its inputs, the input for each element, its variable, what it requires.
+type Called<'p> = (&'static ActionType, &'p Tree, Option<&'p (&'static str, Tree)>, Option<usize>, &'p InputShape);

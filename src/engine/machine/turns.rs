@@ -1,0 +1,183 @@
+//! The iterations of loops.
+
+use serde_json::Value;
+
+use super::{
+    Machine,
+    reason::{self, Why},
+    state::{Ending, Frame, Phase, Place, Turns},
+    status,
+};
+use crate::{
+    engine::{
+        event::Command,
+        plan::{Kind, Plan},
+    },
+    expression::Tree,
+    limits,
+    playbook::{ActionStatus, UntilLimit},
+};
+
+impl Machine {
+    pub(super) fn begin_for_each(
+        &mut self,
+        plan: &Plan,
+        at: Place,
+        over: &Tree,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Box<Ending>> {
+        let id = &plan.node_at(at.index).id;
+        let items = match self.evaluate(plan, at, over)? {
+            Value::Array(items) => items,
+            value => {
+                let error = reason::wrong_type(id, "'for_each' expression", &value, "Array");
+                return Err(Box::new(Ending::failed("BadRequest", error)));
+            }
+        };
+        if items.len() > limits::FOR_EACH_ITEMS {
+            let error = reason::too_many_items(id, items.len(), limits::FOR_EACH_ITEMS);
+            return Err(Box::new(Ending::failed("BadRequest", error)));
+        }
+        let slot = self.slot_mut(plan, at);
+        slot.phase = Phase::Running;
+        slot.work().turns = Some(Turns { items, ..Turns::default() });
+        self.start_timeout(plan, at, out);
+        if let Some(ending) = self.next_items(plan, at) {
+            self.end(plan, at, ending, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_until(
+        &mut self,
+        plan: &Plan,
+        at: Place,
+        limit: &UntilLimit,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Box<Ending>> {
+        let id = &plan.node_at(at.index).id;
+        let most = match self.evaluate(plan, at, &limit.count)? {
+            Value::Number(count) if count.as_u64().is_some_and(|count| (1..=limits::UNTIL_COUNT).contains(&count)) => {
+                count.as_u64().unwrap_or(limits::UNTIL_COUNT_DEFAULT)
+            }
+            value => {
+                let expected = format!("Integer from 1 to {}", limits::UNTIL_COUNT);
+                let error = reason::wrong_type(id, "'limit.count'", &value, &expected);
+                return Err(Box::new(Ending::failed("BadRequest", error)));
+            }
+        };
+        let slot = self.slot_mut(plan, at);
+        slot.phase = Phase::Running;
+        slot.work().turns = Some(Turns { most, ..Turns::default() });
+        self.start_timeout(plan, at, out);
+        if !self.begin_iteration(plan, at)
+            && let Some(ending) = self.look_again(plan, at, ActionStatus::Succeeded)
+        {
+            self.end(plan, at, ending, out);
+        }
+        Ok(())
+    }
+
+    /// Opens the next iteration of the loop at `at`; `false` when there is nothing in its body, so that it is over at once.
+    fn begin_iteration(&mut self, plan: &Plan, at: Place) -> bool {
+        let Some(region) = plan.node_at(at.index).kind.body() else { return false };
+        let frame = super::count(&self.frames);
+        let turns = self.slot_mut(plan, at).work().turns.get_or_insert_default();
+        let iteration = super::count(&turns.frames);
+        turns.frames.push(frame);
+        turns.open += 1;
+        self.frames.push(Frame::new(plan, region, Some(at), iteration));
+        let begun = self.begin_list(plan, frame, plan.regions[region as usize].list);
+        if !begun {
+            self.slot_mut(plan, at).work().turns.get_or_insert_default().open -= 1;
+        }
+        begun
+    }
+
+    /// Opens as many iterations of a `for_each` as may run at once; its end, when none is left.
+    fn next_items(&mut self, plan: &Plan, at: Place) -> Option<Ending> {
+        let Kind::ForEach { concurrency, .. } = plan.node_at(at.index).kind else { return None };
+        loop {
+            let turns = self.slot(plan, at).turns()?;
+            let left = turns.items.len() > turns.frames.len();
+            if turns.open == 0 && !left {
+                let status = turns.status.unwrap_or(ActionStatus::Succeeded);
+                // No expression can reach them any more.
+                self.slot_mut(plan, at).work().turns.get_or_insert_default().items = Vec::new();
+                return Some(of(status));
+            }
+            if turns.open >= concurrency || !left {
+                return None;
+            }
+            self.begin_iteration(plan, at);
+        }
+    }
+
+    /// An iteration's last action has ended; the loop's own end, when it was the last.
+    pub(super) fn iteration_ended(&mut self, plan: &Plan, frame: u32) -> Option<(Place, Ending)> {
+        let Frame { region, owner, slots, .. } = &self.frames[frame as usize];
+        let at = (*owner)?;
+        let list = &plan.lists[plan.regions[*region as usize].list as usize];
+        let status = status::of_list(plan, slots, list);
+        let turns = self.slot_mut(plan, at).work().turns.get_or_insert_default();
+        turns.open = turns.open.saturating_sub(1);
+        let ending = if matches!(plan.node_at(at.index).kind, Kind::ForEach { .. }) {
+            turns.status = Some(worse(turns.status, status));
+            self.next_items(plan, at)
+        } else {
+            self.look_again(plan, at, status)
+        };
+        ending.map(|ending| (at, ending))
+    }
+
+    /// After an iteration of an `until`: over, or once more.
+    fn look_again(&mut self, plan: &Plan, at: Place, last: ActionStatus) -> Option<Ending> {
+        let Kind::Until { condition, limit, .. } = &plan.node_at(at.index).kind else { return None };
+        let mut last = last;
+        loop {
+            match self.evaluate(plan, at, condition) {
+                Ok(Value::Bool(true)) => return Some(of(last)),
+                Ok(Value::Bool(false)) => {}
+                Ok(value) => {
+                    let error = reason::wrong_type(&plan.node_at(at.index).id, "condition", &value, "Boolean");
+                    return Some(Ending::failed("BadRequest", error));
+                }
+                Err(ending) => return Some(*ending),
+            }
+            let slot = self.slot(plan, at);
+            let (iterations, most) = slot.turns().map_or((0, 0), |turns| (turns.frames.len(), turns.most));
+            let lasted = (self.now - slot.started.unwrap_or(self.now)).to_std().unwrap_or_default();
+            if iterations as u64 >= most || lasted >= limit.timeout {
+                return Some(match limit.fails {
+                    true => {
+                        let error = reason::limit_reached(&plan.node_at(at.index).id, iterations);
+                        Ending::failed(reason::ACTION_FAILED, error)
+                    }
+                    false => of(last),
+                });
+            }
+            if self.begin_iteration(plan, at) {
+                return None;
+            }
+            last = ActionStatus::Succeeded;
+        }
+    }
+}
+
+/// The end of a container whose actions came to `status`.
+pub(super) fn of(status: ActionStatus) -> Ending {
+    match status {
+        ActionStatus::Failed => Ending::why(ActionStatus::Failed, Why::ActionFailed),
+        ActionStatus::TimedOut => Ending::why(ActionStatus::TimedOut, Why::InnerTimedOut),
+        ActionStatus::Succeeded | ActionStatus::Skipped | ActionStatus::Cancelled => Ending::succeeded("OK"),
+    }
+}
+
+/// Any failed iteration makes a loop failed, else any timed-out one timed out.
+fn worse(so_far: Option<ActionStatus>, status: ActionStatus) -> ActionStatus {
+    match (so_far, status) {
+        (Some(ActionStatus::Failed), _) | (_, ActionStatus::Failed) => ActionStatus::Failed,
+        (Some(ActionStatus::TimedOut), _) | (_, ActionStatus::TimedOut) => ActionStatus::TimedOut,
+        _ => ActionStatus::Succeeded,
+    }
+}
