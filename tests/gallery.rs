@@ -24,7 +24,7 @@ fn find<'a>(actions: &'a [Action], id: &str) -> Option<&'a Action> {
     actions.iter().find_map(|action| match &action.kind {
         _ if action.id == id => Some(action),
         ActionKind::If { then, otherwise, .. } => find(then, id).or_else(|| find(otherwise, id)),
-        ActionKind::Call { .. } => None,
+        _ => None,
     })
 }
 
