@@ -202,7 +202,10 @@ async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keep: Duration, sto
 }
 
 /// Makes a folder that only its owner may enter: it holds mail and the key.
-fn make_private(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_private(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

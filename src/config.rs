@@ -180,6 +180,8 @@ pub struct Webhook {
     pub encoding: SignatureEncoding,
     /// One secret, or two while it is being changed: either will do.
     pub secrets: Vec<SecretRef>,
+    /// How the secrets' bytes are written down. Default `text`: as they are.
+    pub secret_encoding: SecretEncoding,
     /// What is signed, piece by piece. Default: the body alone.
     pub signs: Vec<SignedPiece>,
     pub timestamp: Option<SignedTimestamp>,
@@ -198,6 +200,15 @@ pub enum HmacAlgorithm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureEncoding {
     Hex,
+    Base64,
+}
+
+/// How the bytes of a webhook's secret are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretEncoding {
+    /// They are the text's own.
+    Text,
+    /// In base64, perhaps behind `whsec_`, as the Standard Webhooks specification has it.
     Base64,
 }
 

@@ -1,9 +1,13 @@
 //! The data folder a command reads, beside a running server or without one.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{ConfigArgs, Exit};
 use crate::{
+    app,
     config::Config,
     store::{OpenError, SqliteStore, StoreError},
 };
@@ -52,9 +56,17 @@ impl DataArgs {
     /// # Errors
     /// When the configuration is at fault or the folder holds no database of this version.
     pub fn open(&self) -> Result<(Config, Arc<SqliteStore>), Fault> {
-        let config = self.config.load().map_err(Fault::Config)?;
+        let config = self.config()?;
         let store = SqliteStore::open_read_only(&self.folder(&config))?;
         Ok((config, store))
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// When it is at fault, which was printed.
+    pub fn config(&self) -> Result<Config, Fault> {
+        self.config.load().map_err(Fault::Config)
     }
 
     /// The data folder.
@@ -62,6 +74,14 @@ impl DataArgs {
     pub fn folder(&self, config: &Config) -> PathBuf {
         self.data.clone().unwrap_or_else(|| config.data.clone())
     }
+}
+
+/// Makes the data folder when there is none yet.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), Fault> {
+    Ok(app::make_private(folder)?)
 }
 
 /// Runs a command's questions to their end.

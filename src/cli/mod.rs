@@ -4,10 +4,12 @@ pub mod check;
 mod config;
 pub mod data;
 pub mod eval;
+pub mod hooks;
 pub mod incidents;
 pub mod mail;
 pub mod new;
 pub mod next;
+mod playbook;
 pub mod run;
 pub mod runs;
 pub mod serve;
@@ -60,6 +62,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Eval(eval::Args),
+    Hooks(hooks::Args),
     Incidents(incidents::Args),
     Mail(mail::Args),
     New(new::Args),
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Hooks(args) => hooks::run(&args),
         Command::Incidents(args) => incidents::run(&args),
         Command::Mail(args) => mail::run(&args),
         Command::New(args) => new::run(&args),

@@ -1,21 +1,19 @@
 //! `larum next`: when a playbook's schedule starts it.
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, Write};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
 
-use super::{ConfigArgs, Exit, Output};
+use super::{
+    ConfigArgs, Exit, Output,
+    playbook::{FindError, find},
+};
 use crate::{
-    action,
     clock::{Clock, SystemClock},
     config::Config,
-    diagnostic::{self, Diagnostic},
-    playbook::{self, Playbook, ScheduleTrigger, Trigger, cron},
+    playbook::{ScheduleTrigger, Trigger, cron},
 };
 
 /// Prints when a playbook's schedule will start it, in the schedule's time zone and in UTC.
@@ -40,10 +38,8 @@ pub struct Args {
 /// Why there are no ticks to print.
 #[derive(Debug, thiserror::Error)]
 enum NextError {
-    #[error("no playbook is called {name}{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
-    NoPlaybook { name: String, nearest: Option<String> },
-    #[error("the playbook has faults")]
-    Faults(Vec<Diagnostic>),
+    #[error(transparent)]
+    Playbook(#[from] FindError),
     #[error("{playbook} is started by a {kind} trigger; only a schedule has ticks")]
     NoSchedule { playbook: String, kind: &'static str },
     #[error("the schedule `{cron}` cannot be followed: {source}")]
@@ -64,11 +60,6 @@ pub fn run(args: &Args) -> Exit {
     let coming = match coming(args, &config, SystemClock.now()) {
         Ok(coming) => coming,
         Err(error) => {
-            if let NextError::Faults(faults) = &error {
-                for fault in faults {
-                    eprintln!("{fault}\n");
-                }
-            }
             eprintln!("larum next: {error}");
             return Exit::InputAtFault;
         }
@@ -101,23 +92,6 @@ fn coming(args: &Args, config: &Config, now: DateTime<Utc>) -> Result<Coming, Ne
     };
     let ticks = cron.after(from, schedule.time_zone).take(args.number.into()).collect();
     Ok(Coming { playbook: playbook.name, schedule, ticks })
-}
-
-/// The playbook that is meant, by file or by name.
-fn find(name: &str, config: &Config) -> Result<Playbook, NextError> {
-    let file = Path::new(name);
-    let paths: &[PathBuf] = if file.is_file() { &[file.to_owned()] } else { &config.playbooks };
-    let loading = playbook::load_files(paths, config.templates.as_deref(), Some(config), &action::vocabulary());
-    let mut playbooks: Vec<Playbook> = loading.playbooks.into_iter().map(|loaded| loaded.playbook).collect();
-    let meant = |playbook: &Playbook| file.is_file() || playbook.name.eq_ignore_ascii_case(name);
-    if let Some(at) = playbooks.iter().position(meant) {
-        return Ok(playbooks.swap_remove(at));
-    }
-    if !loading.faults.is_empty() {
-        return Err(NextError::Faults(loading.faults));
-    }
-    let nearest = diagnostic::nearest(name, playbooks.iter().map(|playbook| playbook.name.as_str())).map(str::to_owned);
-    Err(NextError::NoPlaybook { name: name.to_owned(), nearest })
 }
 
 /// An instant, or a local time of `zone`; one that comes twice means the first.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 
-use super::{HmacAlgorithm, SignatureEncoding, SignedPiece, SignedTimestamp, Webhook, read::Reader};
+use super::{HmacAlgorithm, SecretEncoding, SignatureEncoding, SignedPiece, SignedTimestamp, Webhook, read::Reader};
 use crate::{diagnostic::codes, limits, secret::SecretRef, yaml::Given};
 
 const TOLERANCE_MIN: Duration = Duration::from_secs(1);
@@ -16,6 +16,7 @@ pub(super) fn webhook(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Webho
     let mut fields = given.fields("a webhook connection", &mut reader.faults)?;
     let header = fields.required("header");
     let secret = fields.required("secret");
+    let secret_encoding = fields.optional("secret_encoding");
     let algorithm = fields.optional("algorithm");
     let prefix = fields.optional("prefix");
     let encoding = fields.optional("encoding");
@@ -31,6 +32,8 @@ pub(super) fn webhook(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Webho
     let prefix = prefix.and_then(|given| given.text(&mut reader.faults)).unwrap_or_default();
     let encodings = [("hex", SignatureEncoding::Hex), ("base64", SignatureEncoding::Base64)];
     let encoding = encoding.and_then(|given| given.choice(&encodings, &mut reader.faults));
+    let secret_encodings = [("text", SecretEncoding::Text), ("base64", SecretEncoding::Base64)];
+    let secret_encoding = secret_encoding.and_then(|given| given.choice(&secret_encodings, &mut reader.faults));
     let pieces = match signs {
         Some(given) => pieces(given, reader),
         None => Some(vec![SignedPiece::Body]),
@@ -48,6 +51,7 @@ pub(super) fn webhook(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Webho
         prefix: prefix.to_owned(),
         encoding: encoding.unwrap_or(SignatureEncoding::Hex),
         secrets: secrets?,
+        secret_encoding: secret_encoding.unwrap_or(SecretEncoding::Text),
         signs: pieces?,
         timestamp: stamp,
     })

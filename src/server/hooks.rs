@@ -117,7 +117,7 @@ fn admit<'s>(
 
 fn unsigned(hook: &Hook, fault: &SignatureFault) -> Box<Problem> {
     match fault {
-        SignatureFault::Secret(_) | SignatureFault::EmptySecret => {
+        SignatureFault::Secret(_) | SignatureFault::EmptySecret | SignatureFault::UnreadableSecret => {
             let path = &hook.trigger.path;
             tracing::error!(webhook = %path, playbook = %hook.live.playbook.name, %fault, "a webhook cannot check its callers");
             unavailable("The call could not be checked, so it was not taken. Send it again in a while.")

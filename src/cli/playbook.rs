@@ -1,0 +1,43 @@
+//! The playbook a command is about, by file or by name.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    action,
+    config::Config,
+    diagnostic,
+    playbook::{self, Playbook},
+};
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    #[error("no playbook is called {name}{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    NoPlaybook { name: String, nearest: Option<String> },
+    /// They were printed.
+    #[error("the playbook has faults")]
+    Faults,
+}
+
+/// The playbook in the file `name`, or of this name in the configured folders.
+///
+/// # Errors
+/// When there is none, or it has faults, which were printed.
+pub fn find(name: &str, config: &Config) -> Result<Playbook, FindError> {
+    let file = Path::new(name);
+    let paths: &[PathBuf] = if file.is_file() { &[file.to_owned()] } else { &config.playbooks };
+    let loading = playbook::load_files(paths, config.templates.as_deref(), Some(config), &action::vocabulary());
+    let mut playbooks: Vec<Playbook> = loading.playbooks.into_iter().map(|loaded| loaded.playbook).collect();
+    let meant = |playbook: &Playbook| file.is_file() || playbook.name.eq_ignore_ascii_case(name);
+    if let Some(at) = playbooks.iter().position(meant) {
+        return Ok(playbooks.swap_remove(at));
+    }
+    if !loading.faults.is_empty() {
+        for fault in &loading.faults {
+            eprintln!("{fault}\n");
+        }
+        return Err(FindError::Faults);
+    }
+    let nearest = diagnostic::nearest(name, playbooks.iter().map(|playbook| playbook.name.as_str())).map(str::to_owned);
+    Err(FindError::NoPlaybook { name: name.to_owned(), nearest })
+}
