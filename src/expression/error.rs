@@ -15,7 +15,7 @@ pub enum CompileErrorKind {
     MixedLanguages,
     /// No function has this name.
     UnknownFunction,
-    /// Logic Apps has this function and Larum has it not yet.
+    /// Logic Apps has this function in places that a playbook does not have.
     UnsupportedFunction,
     /// Too few or too many parameters.
     ParameterCount,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Lookup, Scope, value};
 
 /// A [`Scope`] over a JSON object: `{now, trigger, triggerBody, triggerOutputs, request, actions, variables, parameters,
-/// item, items, iterationIndexes, workflow}`, every key optional.
+/// item, items, iterationIndexes, workflow, callbackUrl}`, every key optional.
 ///
 /// `trigger` is the trigger's whole record when it has `outputs`, else what it delivered. An action is its whole record
 /// when it has `outputs`, `status`, `error`, `code`, `inputs` or `result`, else what it returned.
@@ -139,6 +139,10 @@ impl Scope for JsonScope {
 
     fn workflow(&self) -> Lookup<'_> {
         some(self.get("workflow"))
+    }
+
+    fn callback_url(&self) -> Lookup<'_> {
+        some(self.get("callbackUrl"))
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -304,12 +304,8 @@ pub(crate) fn resolve(name: &str, at: &Range<usize>) -> Parsed<&'static Function
     if let Some(function) = functions::find(name) {
         return Ok(function);
     }
-    if let Some(later) = functions::later(name) {
-        let message = if later.eq_ignore_ascii_case("appsetting") || later.eq_ignore_ascii_case("action") {
-            format!("the template function '{name}' is not expected at this location")
-        } else {
-            format!("the template function '{later}' is not supported yet")
-        };
+    if functions::is_elsewhere(name) {
+        let message = format!("the template function '{name}' is not expected at this location");
         return Err(CompileError::new(Kind::UnsupportedFunction, at.clone(), message));
     }
     let error = CompileError::new(

@@ -37,6 +37,10 @@ pub trait Scope {
     fn iteration_index(&self, name: &str) -> Option<u64>;
     /// `workflow()`: `{id, name, type, location, tags, run: {id, name, type}}`.
     fn workflow(&self) -> Lookup<'_>;
+    /// The address at which this run's caller can be answered, `listCallbackUrl()`; `None` where there is none.
+    fn callback_url(&self) -> Lookup<'_> {
+        None
+    }
     /// The instant `utcNow()` gives: the event's, never the wall clock's.
     fn now(&self) -> DateTime<Utc>;
     /// The next number of the run's own random sequence, behind `guid()` and `rand()`.

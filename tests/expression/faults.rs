@@ -34,7 +34,12 @@ fn faults_are_found_at_load_with_their_place() {
             "lenght",
             "the template function 'lenght' is not defined or not valid",
         ),
-        ("@xpath('a', 'b')", Kind::UnsupportedFunction, "xpath", "the template function 'xpath' is not supported yet"),
+        (
+            "@appsetting('a')",
+            Kind::UnsupportedFunction,
+            "appsetting",
+            "the template function 'appsetting' is not expected at this location",
+        ),
         (
             "@add(1)",
             Kind::ParameterCount,

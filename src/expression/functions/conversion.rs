@@ -78,14 +78,15 @@ pub(super) fn string(mut args: Args<'_>) -> Outcome<'_> {
 }
 
 pub(super) fn json(args: Args<'_>) -> Outcome<'_> {
+    if let Value::Object(map) = args.at(0)
+        && map.get("$content-type").and_then(Value::as_str).is_some_and(|kind| kind.contains("xml"))
+    {
+        return super::xml::to_json(&args, map).map(Cow::Owned);
+    }
     let source = match args.at(0) {
         Value::Null => return Ok(Cow::Owned(Value::Object(Map::new()))),
         Value::String(source) => Cow::Borrowed(source.as_str()),
         given @ Value::Object(map) => {
-            let kind = map.get("$content-type").and_then(Value::as_str).unwrap_or_default();
-            if kind.contains("xml") {
-                return Err(args.error("does not read XML yet"));
-            }
             if value::envelope(map).is_none() {
                 return Err(args.expected("its parameter to be a string or an XML", 0));
             }

@@ -2,6 +2,14 @@
 
 use pure_rust_locales::{Locale, locale_match};
 
+/// A part of a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    Day,
+    Month,
+    Year,
+}
+
 /// A culture. Its data are glibc's; where .NET's differ for a culture that is much used, [`Culture::patterns`] has them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Culture {
@@ -9,6 +17,8 @@ pub(super) struct Culture {
     pub(super) short_days: &'static [&'static str],
     pub(super) months: &'static [&'static str],
     pub(super) short_months: &'static [&'static str],
+    /// The order in which a date in numbers has its parts.
+    pub(super) date_order: [Field; 3],
     /// The marks of morning and afternoon; empty where the day has 24 hours.
     pub(super) halves: &'static [&'static str],
     pub(super) decimal: &'static str,
@@ -109,6 +119,7 @@ fn of(locale: Locale, name: &str) -> Culture {
         short_days: locale_match!(locale => LC_TIME::ABDAY),
         months: locale_match!(locale => LC_TIME::MON),
         short_months: locale_match!(locale => LC_TIME::ABMON),
+        date_order: date_order(locale_match!(locale => LC_TIME::D_FMT)),
         halves: locale_match!(locale => LC_TIME::AM_PM),
         decimal: locale_match!(locale => LC_NUMERIC::DECIMAL_POINT),
         group: locale_match!(locale => LC_NUMERIC::THOUSANDS_SEP),
@@ -120,4 +131,19 @@ fn of(locale: Locale, name: &str) -> Culture {
         percent_space: !name.starts_with("en_"),
         patterns: patterns(name),
     }
+}
+
+/// The order of the parts in one of glibc's formats, such as `%d.%m.%Y`.
+fn date_order(format: &str) -> [Field; 3] {
+    let found: Vec<Field> = format
+        .chars()
+        .filter_map(|letter| match letter {
+            'd' | 'e' => Some(Field::Day),
+            'm' | 'b' | 'B' => Some(Field::Month),
+            'y' | 'Y' => Some(Field::Year),
+            _ => None,
+        })
+        .collect();
+    // `%F` and the like have none of these letters, and stand for ISO 8601.
+    found.try_into().unwrap_or([Field::Year, Field::Month, Field::Day])
 }

@@ -32,6 +32,14 @@ pub(super) fn workflow(args: Args<'_>) -> Outcome<'_> {
     given(args.scope.workflow())
 }
 
+pub(super) fn list_callback_url(args: Args<'_>) -> Outcome<'_> {
+    args.scope.callback_url().ok_or_else(|| {
+        EvalError::new(
+            "The template function 'listCallbackUrl' is not expected at this location: nobody waits here to be called back.",
+        )
+    })
+}
+
 pub(super) fn item(args: Args<'_>) -> Outcome<'_> {
     args.scope.item().ok_or_else(|| {
         EvalError::new(

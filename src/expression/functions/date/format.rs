@@ -80,7 +80,7 @@ fn custom(timestamp: Timestamp, format: &str, culture: Culture) -> Option<String
 }
 
 /// The text in quotes that `text` begins with, and its length with the quotes.
-fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
+pub(super) fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     let mut out = String::new();
     let mut letters = text.char_indices().skip(1);
     while let Some((at, letter)) = letters.next() {

@@ -1,12 +1,19 @@
 //! Date functions. The clock is the scope's: the instant of the event, never the wall clock's.
 
+mod cultural;
 mod format;
 mod parse;
+mod span;
 mod unit;
 mod zone;
 
-use chrono::NaiveDateTime;
+use std::borrow::Cow;
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use chrono_tz::Tz;
+
+use serde_json::Value;
+use span::Span;
 
 use super::{Args, culture, string::text};
 use crate::expression::{EvalError, evaluate::Outcome};
@@ -37,6 +44,10 @@ pub enum DateError {
     UnknownUnit(String),
     #[error("there is no date format '{format}' for the locale '{locale}'")]
     UnknownFormat { format: String, locale: String },
+    #[error("'{text}' is no date as the locale '{locale}' writes it")]
+    NotADate { text: String, locale: String },
+    #[error("'{text}' does not have the format '{format}'")]
+    NotTheFormat { text: String, format: String },
     #[error("there is no locale '{0}'")]
     UnknownLocale(String),
 }
@@ -44,6 +55,12 @@ pub enum DateError {
 fn did_you_mean(near: Option<&str>) -> String {
     near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default()
 }
+
+/// Where .NET's time begins.
+const FIRST: NaiveDateTime = match NaiveDate::from_ymd_opt(1, 1, 1) {
+    Some(date) => date.and_time(NaiveTime::MIN),
+    None => NaiveDateTime::MIN,
+};
 
 /// The format that everything has which is not told another.
 const ROUND_TRIP: &str = "o";
@@ -77,13 +94,15 @@ fn read(text: &str) -> Result<Timestamp, DateError> {
 
 fn written(timestamp: Timestamp, format: Option<&str>, locale: Option<&str>) -> Result<String, DateError> {
     let (format, locale) = (format.unwrap_or(ROUND_TRIP), locale.unwrap_or("en-US"));
-    let culture = culture::find(locale).ok_or_else(|| DateError::UnknownLocale(locale.to_owned()))?;
-    format::format(timestamp, format, culture)
+    format::format(timestamp, format, culture_named(locale)?)
         .ok_or_else(|| DateError::UnknownFormat { format: format.to_owned(), locale: locale.to_owned() })
 }
 
+fn culture_named(locale: &str) -> Result<culture::Culture, DateError> {
+    culture::find(locale).ok_or_else(|| DateError::UnknownLocale(locale.to_owned()))
+}
+
 fn in_range(time: NaiveDateTime) -> bool {
-    use chrono::Datelike;
     (1..=9999).contains(&time.year())
 }
 
@@ -185,4 +204,89 @@ pub(super) fn convert_from_utc(args: Args<'_>) -> Outcome<'_> {
     let given = timestamp(&args)?;
     let converted = zone::named(args.string(1)?).and_then(|zone| zone::from_utc(given, zone));
     write(&args, converted, 2)
+}
+
+/// A timestamp as a culture writes it, or by a format.
+fn parsed(args: &Args<'_>) -> Result<Timestamp, DateError> {
+    let shortened = |text: &str| text.chars().take(40).collect::<String>();
+    let given = args.at(0).as_str().unwrap_or_default();
+    let locale = args.at(1).as_str().unwrap_or("en-US");
+    let culture = culture_named(locale)?;
+    let this_year = args.scope.now().year();
+    match args.at(2).as_str() {
+        Some(format) => cultural::parse_exact(given, format, culture, this_year)
+            .ok_or_else(|| DateError::NotTheFormat { text: shortened(given), format: format.to_owned() }),
+        None => cultural::parse(given, culture, this_year)
+            .or_else(|| parse::parse(given))
+            .ok_or_else(|| DateError::NotADate { text: shortened(given), locale: locale.to_owned() }),
+    }
+}
+
+pub(super) fn parse_date_time(args: Args<'_>) -> Outcome<'_> {
+    args.string(0)?;
+    optional(&args, 1)?;
+    optional(&args, 2)?;
+    parsed(&args)
+        .and_then(|timestamp| written(timestamp, None, None))
+        .map_or_else(|error| Err(fault(&args, &error)), text)
+}
+
+/// The timestamp at `at` as ticks: steps of 100 ns since the year 1.
+fn ticks_at(args: &Args<'_>, at: usize) -> Result<i64, EvalError> {
+    let timestamp = read(args.string(at)?).map_err(|error| fault(args, &error))?;
+    let since = timestamp.time.signed_duration_since(FIRST);
+    Ok(since.num_seconds() * 10_000_000 + i64::from(since.subsec_nanos() / 100))
+}
+
+fn whole<'a>(number: impl Into<i64>) -> Outcome<'a> {
+    Ok(Cow::Owned(Value::from(number.into())))
+}
+
+pub(super) fn ticks(args: Args<'_>) -> Outcome<'_> {
+    whole(ticks_at(&args, 0)?)
+}
+
+pub(super) fn date_difference(args: Args<'_>) -> Outcome<'_> {
+    text(Span { ticks: ticks_at(&args, 1)? - ticks_at(&args, 0)? }.constant())
+}
+
+pub(super) fn format_time_span(args: Args<'_>) -> Outcome<'_> {
+    let (given, format) = (args.string(0)?, args.string(1)?);
+    let culture = culture_named(optional(&args, 2)?.unwrap_or("en-US")).map_err(|error| fault(&args, &error))?;
+    let span = Span::parse(given)
+        .ok_or_else(|| args.error("expects its first parameter to be a time span, such as '1.02:03:04'"))?;
+    match span.format(format, culture) {
+        Some(written) => text(written),
+        None => Err(args.error(format_args!("does not know the time span format '{format}'"))),
+    }
+}
+
+pub(super) fn day_of_week(args: Args<'_>) -> Outcome<'_> {
+    whole(timestamp(&args)?.time.weekday().num_days_from_sunday())
+}
+
+pub(super) fn day_of_month(args: Args<'_>) -> Outcome<'_> {
+    whole(timestamp(&args)?.time.day())
+}
+
+pub(super) fn day_of_year(args: Args<'_>) -> Outcome<'_> {
+    whole(timestamp(&args)?.time.ordinal())
+}
+
+/// The start of the period that a timestamp lies in.
+fn start<'a>(args: &Args<'a>, of: fn(NaiveDateTime) -> Option<NaiveDateTime>) -> Outcome<'a> {
+    let Timestamp { time, utc } = timestamp(args)?;
+    write(args, of(time).map(|time| Timestamp { time, utc }).ok_or(DateError::OutOfRange), 1)
+}
+
+pub(super) fn start_of_hour(args: Args<'_>) -> Outcome<'_> {
+    start(&args, |time| time.date().and_hms_opt(time.hour(), 0, 0))
+}
+
+pub(super) fn start_of_day(args: Args<'_>) -> Outcome<'_> {
+    start(&args, |time| Some(time.date().and_time(NaiveTime::MIN)))
+}
+
+pub(super) fn start_of_month(args: Args<'_>) -> Outcome<'_> {
+    start(&args, |time| Some(time.date().with_day(1)?.and_time(NaiveTime::MIN)))
 }
