@@ -164,10 +164,26 @@ fn read_data_uri<'t>(args: &Args<'_>, uri: &'t str) -> Result<(&'t str, Vec<u8>)
     } else {
         (kind, percent_decode_str(content).collect())
     };
-    if kind.split(';').skip(1).any(|parameter| !parameter.contains('=') && parameter != "base64") {
+    if !is_media_type(kind) {
         return Err(invalid());
     }
     Ok((if kind.is_empty() { "text/plain" } else { kind }, bytes))
+}
+
+/// Whether this is `type/subtype;name=value…` with a charset that exists; the type may be left out.
+fn is_media_type(kind: &str) -> bool {
+    let mut parts = kind.split(';');
+    let media = parts.next().unwrap_or_default();
+    let halves: Vec<&str> = media.split('/').collect();
+    let named = media.is_empty() || matches!(halves[..], [kind, subtype] if !kind.is_empty() && !subtype.is_empty());
+    named
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, label)) if name.eq_ignore_ascii_case("charset") => {
+                encoding_rs::Encoding::for_label(label.as_bytes()).is_some()
+            }
+            Some((name, value)) => !name.is_empty() && !value.contains('='),
+            None => false,
+        })
 }
 
 pub(super) fn data_uri_to_binary(args: Args<'_>) -> Outcome<'_> {
