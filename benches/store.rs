@@ -62,10 +62,7 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
         summary: "form report, response 12".into(),
         outputs: format!(r#"{{"body":{{"what":"{}"}}}}"#, "x".repeat(700)).into(),
         raw: None,
-        playbooks: vec![Listening {
-            playbook: "form".into(),
-            decision: Decision::Start { run, version: "v".repeat(64), seed: [1; 32] },
-        }],
+        playbooks: vec![Listening { playbook: "form".into(), decision: Decision::start(run, "v".repeat(64), [1; 32]) }],
         mail_tasks: vec![],
         skipped: None,
     };

@@ -125,6 +125,12 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 pub const MISSED_TICKS: usize = 1_000;
 /// How long after its time a tick still counts as on time; the system clock is looked at once a minute.
 pub const TICK_DELAY: Duration = Duration::from_secs(90);
+/// Elements of one report that `split_on` makes runs of (Logic Apps' limit).
+pub const SPLIT_ELEMENTS: usize = 100_000;
+/// Runs of one playbook at once that `concurrency` may ask for (Logic Apps' limit).
+pub const CONCURRENT_RUNS: u32 = 100;
+/// Runs of one playbook that `concurrency` may let wait before it refuses or drops some; each is a row on disk.
+pub const WAITING_RUNS: u32 = 100_000;
 /// How long to wait before the store is tried again after it could not be written.
 pub const STORE_RETRY: Duration = Duration::from_secs(2);
 /// Redirects and other hops of one outgoing HTTP call.

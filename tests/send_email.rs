@@ -46,7 +46,7 @@ impl Kit {
         let version = Version { id: "v".into(), playbook: "p".into(), path: "p.yaml".into(), bundle: "{}".into() };
         store.keep_version(version, at(0)).await.unwrap();
         let (event, run, outputs) = (Uuid::now_v7(), Uuid::now_v7(), json!({"body": body}));
-        let decision = Decision::Start { run, version: "v".into(), seed: [7; 32] };
+        let decision = Decision::start(run, "v", [7; 32]);
         let report = Report {
             event,
             kind,

@@ -17,10 +17,11 @@ use crate::{
     mail,
     store::{
         RunId, StoreError,
-        intake::{Intake, Report, Uniqueness},
+        intake::{Decision, Intake, Report, Uniqueness, Verdict},
         mailbox::FeedName,
         run::{RunStatus, StoredRun},
     },
+    trigger::intake::Arrival,
 };
 
 /// Runs a playbook once, in the foreground, from a mail or a JSON file. Effects are performed for real.
@@ -60,6 +61,8 @@ enum RunError {
     Store(#[from] StoreError),
     #[error("a temporary data folder cannot be made: {0}")]
     Temporary(io::Error),
+    #[error("the playbook does not take this event: {0}")]
+    Skipped(String),
     #[error("the run was not opened")]
     NotOpened,
 }
@@ -86,12 +89,12 @@ struct Event {
 pub fn run(args: &Args) -> Exit {
     let done = data::block_on(async { Ok(one(args).await) });
     match done {
-        Ok(Ok((run, incident))) => {
-            let printed = data::print(&runs::shown(&run, incident, args.output));
-            match (printed, run.status) {
-                (Err(fault), _) => fault.tell(),
-                (Ok(()), RunStatus::Succeeded) => Exit::Done,
-                (Ok(()), _) => Exit::InputAtFault,
+        Ok(Ok(ended)) => {
+            let shown: String = ended.iter().map(|(run, incident)| runs::shown(run, *incident, args.output)).collect();
+            match data::print(&shown) {
+                Err(fault) => fault.tell(),
+                Ok(()) if ended.iter().all(|(run, _)| run.status == RunStatus::Succeeded) => Exit::Done,
+                Ok(()) => Exit::InputAtFault,
             }
         }
         Ok(Err(error)) => {
@@ -102,7 +105,8 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-async fn one(args: &Args) -> Result<(StoredRun, Option<u64>), RunError> {
+/// The run of the event, or with `split_on` those of its elements, each with its incident's number.
+async fn one(args: &Args) -> Result<Vec<(StoredRun, Option<u64>)>, RunError> {
     let mut config = args.config.load().map_err(|_| RunError::Faults)?;
     let event = args.event.as_deref().map_or_else(|| Ok(Event::nothing()), Event::read)?;
     let as_file = Path::new(&args.playbook);
@@ -124,12 +128,14 @@ async fn one(args: &Args) -> Result<(StoredRun, Option<u64>), RunError> {
     let core = Core::open(config)?;
     let reading = core.shelf().read().await?;
     let live = find(&core.door.library.current(), &args.playbook, as_file, &reading)?;
-    let run = open(&core, &live, event).await?;
-    let ended = end(&core, run).await?;
-    let incident = core.store.incident_of_run(run).await?;
+    let mut all = Vec::new();
+    for run in open(&core, &live, event).await? {
+        let ended = end(&core, run).await?;
+        all.push((ended, core.store.incident_of_run(run).await?));
+    }
     core.close().await;
     drop(temporary);
-    Ok((ended, incident))
+    Ok(all)
 }
 
 /// The playbook that is meant, by file or by name.
@@ -151,25 +157,31 @@ fn find(library: &[Live], name: &str, file: &Path, reading: &Reading) -> Result<
 }
 
 /// Takes the event through the intake door, as a trigger would.
-async fn open(core: &Core, live: &Live, event: Event) -> Result<RunId, RunError> {
+async fn open(core: &Core, live: &Live, event: Event) -> Result<Vec<RunId>, RunError> {
+    let outputs: Arc<str> = Arc::from(json!({"body": event.body}).to_string());
+    let (id, at) = (Uuid::now_v7(), core.clock.now());
+    let mut listening = core.door.start(live, &Arrival { kind: event.kind, event: id, outputs: &outputs, at })?;
+    if let Decision::Start(opening) = &mut listening.decision {
+        // Whoever asks for a run by hand does not want it to wait for others.
+        opening.limit = None;
+    }
     let report = Report {
-        event: Uuid::now_v7(),
+        event: id,
         kind: event.kind,
         uniqueness: Uniqueness::Always,
         summary: event.summary,
-        outputs: Arc::from(json!({"body": event.body}).to_string()),
+        outputs,
         raw: event.raw,
-        playbooks: vec![core.door.start(live)?],
+        playbooks: vec![listening],
         mail_tasks: Vec::new(),
         skipped: None,
     };
     let feed = FeedName { connection: "run".into(), folder: live.playbook.name.clone() };
-    let intake = Intake { feed, reports: vec![report], cursor: None, at: core.clock.now() };
+    let intake = Intake { feed, reports: vec![report], cursor: None, at };
     let verdicts = core.door.take(intake).await?;
     match verdicts.into_iter().next() {
-        Some(crate::store::intake::Verdict::Accepted { runs, .. }) => {
-            runs.first().map(|started| started.run).ok_or(RunError::NotOpened)
-        }
+        Some(Verdict::Accepted { runs, .. }) => Ok(runs.into_iter().map(|started| started.run).collect()),
+        Some(Verdict::Skipped { because }) => Err(RunError::Skipped(because)),
         _ => Err(RunError::NotOpened),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::{
-    Library, Watch,
+    Library, Watch, concurrency,
     roster::{Inbox, Roster},
     run, timers,
     versions::Versions,
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     pub(super) services: Arc<Services>,
     pub(super) actions: &'static [ActionType],
     pub(super) versions: Versions,
+    pub(super) library: Library,
     pub(super) roster: Roster,
     pub(super) watchers: Arc<Watchers>,
     pub(super) draining: watch::Sender<bool>,
@@ -79,7 +80,8 @@ impl Engine {
     pub fn start(services: Arc<Services>, library: Library, actions: &'static [ActionType]) -> Self {
         let (queue, jobs) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
-            versions: Versions::new(services.clone(), library, actions),
+            versions: Versions::new(services.clone(), library.clone(), actions),
+            library,
             services,
             actions,
             roster: Roster::default(),
@@ -93,6 +95,7 @@ impl Engine {
         });
         tokio::spawn(dispatch(shared.clone(), jobs));
         tokio::spawn(timers::serve(shared.clone()));
+        tokio::spawn(concurrency::serve(shared.clone()));
         Self { shared }
     }
 
@@ -104,7 +107,7 @@ impl Engine {
         }
     }
 
-    /// Ends a run as cancelled, also a suspended one. Returns at once; [`Engine::watch`] tells when it is done.
+    /// Ends a run as cancelled, also a waiting or a suspended one. Returns at once; [`Engine::watch`] tells when it is done.
     pub fn cancel(&self, run: RunId) {
         if let Some(inbox) = self.shared.roster.cancel(run) {
             self.shared.enqueue(Begin::Stored(run), inbox);

@@ -3,6 +3,7 @@
 //! [`Plan`] is a playbook laid out; [`Machine`] folds events into commands, with no I/O; the driver performs commands and
 //! journals events through the store. `docs/engine.md` tells the whole.
 
+mod concurrency;
 mod driver;
 mod event;
 mod fallback;

@@ -10,13 +10,14 @@ use crate::{
 const PAGE: usize = 1_000;
 
 impl Engine {
-    /// Hands every open run to the driver, except those that only wait for a time to come: the timers wake them. Returns
-    /// how many were handed over.
+    /// Hands every open run to the driver, except those that only wait for a time to come: the timers wake them. Runs that
+    /// wait for room begin as far as there is some. Returns how many were handed over.
     ///
     /// # Errors
     /// When the store cannot list them.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let services = &self.shared.services;
+        self.shared.promote_all().await?;
         let mut recovered = 0;
         let mut after = None;
         loop {

@@ -50,7 +50,9 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
     };
     match stored.status {
         RunStatus::Running => {}
-        RunStatus::Suspended if inbox.is_cancelled() => return end_suspended(shared, &stored).await,
+        RunStatus::Suspended | RunStatus::Waiting if inbox.is_cancelled() => {
+            return end_unfolded(shared, &stored).await;
+        }
         _ => return Ok(()),
     }
     let plan = match shared.versions.plan(&stored.version).await {
@@ -58,6 +60,9 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
         Err(super::versions::VersionError::Store(error)) => return Err(error),
         Err(error) => return suspend(shared, &stored, "VersionUnavailable", &error.to_string()).await,
     };
+    if let Some(error) = &stored.error {
+        return fail(shared, &plan, &stored, error).await;
+    }
     let (mut run, journal) = Run::open(shared, inbox, &plan, stored, fresh);
     for bytes in journal {
         if let Err(error) = run.absorb(&bytes) {
@@ -69,33 +74,64 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
 }
 
 /// Stops a run that cannot be driven, so that a person sees it.
-async fn suspend(shared: &Shared, stored: &StoredRun, code: &str, message: &str) -> Result<(), StoreError> {
+async fn suspend(shared: &Arc<Shared>, stored: &StoredRun, code: &str, message: &str) -> Result<(), StoreError> {
     let error = json!({"code": code, "message": message});
     tracing::error!(run = %stored.run, playbook = %stored.playbook, code, message, "run suspended");
-    close(shared, stored, RunStatus::Suspended, Some(&error), "[]").await
+    close(shared, stored, RunStatus::Suspended, Some(&error), "[]", None).await
 }
 
-/// Cancels a run that was suspended; its journal is not folded, because it cannot be.
-async fn end_suspended(shared: &Shared, stored: &StoredRun) -> Result<(), StoreError> {
+/// Cancels a run that waits or was suspended; its journal is not folded, because there is none or it cannot be.
+async fn end_unfolded(shared: &Arc<Shared>, stored: &StoredRun) -> Result<(), StoreError> {
     let actions = stored.actions.as_ref().map_or_else(|| "[]".to_owned(), Value::to_string);
-    close(shared, stored, RunStatus::Cancelled, stored.error.as_ref(), &actions).await
+    close(shared, stored, RunStatus::Cancelled, stored.error.as_ref(), &actions, None).await
 }
 
+/// Ends a run whose playbook can make nothing of the report; none of its actions began.
+async fn fail(shared: &Arc<Shared>, plan: &Plan, stored: &StoredRun, error: &Value) -> Result<(), StoreError> {
+    let info = info(stored);
+    tracing::warn!(run = %stored.run, playbook = %stored.playbook, %error, "run failed at its trigger");
+    close(shared, stored, RunStatus::Failed, Some(error), "[]", plan.playbook.fallback.then_some(&*info)).await
+}
+
+/// Ends a run that was not folded, with the fallback incident for what `report` says.
 async fn close(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     stored: &StoredRun,
     status: RunStatus,
     error: Option<&Value>,
     actions: &str,
+    report: Option<&RunInfo>,
 ) -> Result<(), StoreError> {
     let (run, at) = (stored.run, shared.services.clock.now());
     let finish = || {
         let (error, actions) = (error.cloned(), actions.to_owned());
-        shared.services.store.finish(Finish { run, status, at, error, actions, fallback: None })
+        let fallback = report.and_then(|report| fallback::for_run(report, true, status, error.as_ref()));
+        shared.services.store.finish(Finish { run, status, at, error, actions, fallback })
     };
-    shared.patiently(finish).await?;
+    if let Some(incident) = shared.patiently(finish).await? {
+        shared.services.metrics.incidents.inc();
+        shared.watchers.tell(run, News::Incident(incident.number));
+        tracing::info!(incident = incident.number, %run, playbook = %stored.playbook, "incident created");
+    }
+    let labels = RunLabels { playbook: stored.playbook.clone(), status: status.as_str() };
+    shared.services.metrics.runs.get_or_create(&labels).inc();
     shared.watchers.tell(run, News::Ended(status));
+    shared.vacated(&stored.playbook).await;
     Ok(())
+}
+
+/// What actions learn of their run.
+fn info(stored: &StoredRun) -> Arc<RunInfo> {
+    Arc::new(RunInfo {
+        run: stored.run,
+        playbook: stored.playbook.clone(),
+        version: stored.version.clone(),
+        event: stored.event,
+        kind: stored.kind.clone(),
+        summary: stored.summary.clone(),
+        resembles: stored.resembles,
+        outputs: Arc::new(serde_json::from_str(&stored.outputs).unwrap_or_default()),
+    })
 }
 
 /// How far a wanted effect is.
@@ -167,19 +203,9 @@ impl<'s> Run<'s> {
         mut stored: StoredRun,
         fresh: bool,
     ) -> (Self, Vec<Vec<u8>>) {
-        let outputs = serde_json::from_str(&stored.outputs).unwrap_or_default();
+        let info = info(&stored);
         stored.outputs = "".into();
         let journal = std::mem::take(&mut stored.journal);
-        let info = Arc::new(RunInfo {
-            run: stored.run,
-            playbook: stored.playbook.clone(),
-            version: stored.version.clone(),
-            event: stored.event,
-            kind: stored.kind.clone(),
-            summary: stored.summary.clone(),
-            resembles: stored.resembles,
-            outputs: Arc::new(outputs),
-        });
         let secrets = shared.versions.secrets(plan);
         // A fresh run starts at the very instant that a recovered one reads from the store.
         let at = stored.started.trunc_subsecs(INSTANT_DIGITS);
@@ -603,6 +629,7 @@ impl<'s> Run<'s> {
         let labels = RunLabels { playbook: self.info.playbook.clone(), status: status.as_str() };
         self.shared.services.metrics.runs.get_or_create(&labels).inc();
         self.shared.watchers.tell(run, News::Ended(status));
+        self.shared.vacated(&self.info.playbook).await;
         let (playbook, status) = (&self.info.playbook, status.as_str());
         match (status, error.as_ref().and_then(|error| error.get("code")).and_then(Value::as_str)) {
             ("Succeeded" | "Cancelled", _) => {

@@ -1,5 +1,6 @@
 //! A playbook: YAML with positions in, a checked [`Playbook`] out.
 
+mod admission;
 mod bundle;
 mod check;
 pub mod cron;
@@ -10,6 +11,7 @@ mod status;
 pub mod templates;
 mod vocabulary;
 
+pub use admission::{Admission, Concurrency, Condition, Overflow};
 pub use bundle::Bundle;
 pub use load::{Loaded, Loading, files, load, load_files, load_folder};
 pub use model::{

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use serde_json::Value;
 
-use super::ActionStatus;
+use super::{ActionStatus, Admission};
 use crate::{
     diagnostic::Source,
     expression::{Template, Tree},
@@ -22,6 +22,7 @@ pub struct Playbook {
     /// Whether a mailbox or form run that comes to nothing makes an incident; `fallback: none` turns it off.
     pub fallback: bool,
     pub trigger: Trigger,
+    pub admission: Admission,
     pub actions: Vec<Action>,
 }
 

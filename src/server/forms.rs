@@ -17,7 +17,7 @@ use super::{
     form_page::{FormPage, SUBMISSION_NAME},
     guard::{UNKNOWN_PEER, counted_as},
     problem::{Problem, Speaks, json},
-    request::{self, IDEMPOTENCY_KEY, REPLAYED, STORE_RETRY, idempotency_key, segment},
+    request::{self, BUSY_RETRY, IDEMPOTENCY_KEY, REPLAYED, STORE_RETRY, idempotency_key, segment},
     speaks,
 };
 use crate::{
@@ -240,8 +240,10 @@ async fn take(
     request: &FormRequest,
     uniqueness: Uniqueness,
 ) -> Result<Taken, Box<Problem>> {
-    let verdicts = async { site.door.take(form.intake(&site.door, answers, request, uniqueness)?).await };
-    let verdict = verdicts.await.map_err(|error| not_stored(site, form, &error))?.into_iter().next();
+    let failed = |error| not_stored(site, form, &error);
+    let intake = form.intake(&site.door, answers, request, uniqueness).map_err(failed)?;
+    let event = intake.reports.first().map(|report| report.event);
+    let verdict = site.door.take(intake).await.map_err(failed)?.into_iter().next();
     match verdict {
         Some(Verdict::Accepted { event, runs, .. }) => {
             let run = runs.first().map(|started| started.run);
@@ -254,7 +256,20 @@ async fn take(
             count(site, "duplicate");
             Ok(Taken { reference: run.unwrap_or(event), replayed: true })
         }
-        Some(Verdict::Skipped { because }) => Err(not_stored(site, form, &StoreError::Failed(because.into()))),
+        // The playbook's conditions are no business of whoever fills in the form.
+        Some(Verdict::Skipped { because }) => {
+            let reference = event.unwrap_or_default();
+            tracing::info!(form = %form.trigger.path, event = %reference, because, "form submission skipped");
+            count(site, "skipped");
+            Ok(Taken { reference, replayed: false })
+        }
+        Some(Verdict::Busy { because }) => {
+            tracing::warn!(form = %form.trigger.path, because, "a form submission was refused; its sender is told to try again");
+            count(site, "refused");
+            let message = "So many reports are being worked on that this one was not taken. Send it again in a while.";
+            Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Too many reports just now", message)
+                .retry_after(BUSY_RETRY))
+        }
         None => Err(not_stored(site, form, &StoreError::Failed("the store gave no verdict".into()))),
     }
 }
@@ -313,7 +328,7 @@ async fn so_far(site: &Site, run: RunId) -> Result<Progress, StoreError> {
         return Ok(Progress::Incident(number));
     }
     let stored = site.door.store.load_run(run).await?;
-    let running = stored.is_some_and(|stored| stored.status == RunStatus::Running);
+    let running = stored.is_some_and(|stored| matches!(stored.status, RunStatus::Running | RunStatus::Waiting));
     Ok(if running { Progress::Running } else { Progress::Ended })
 }
 

@@ -14,7 +14,7 @@ use super::{
     connection::Peer,
     guard::{UNKNOWN_PEER, counted_as},
     problem::{Problem, Speaks, json as json_answer},
-    request::{REPLAYED, STORE_RETRY, idempotency_key, joined, queries},
+    request::{BUSY_RETRY, REPLAYED, STORE_RETRY, idempotency_key, joined, queries},
 };
 use crate::{
     config::{Connection, Webhook},
@@ -22,7 +22,10 @@ use crate::{
     limits::{HOOK_BYTES, SCHEMA_FAULTS},
     metrics::IntakeLabels,
     playbook::{Admits, Method},
-    store::{RunId, StoreError, intake::Verdict},
+    store::{
+        RunId, StoreError,
+        intake::{Listening, Verdict},
+    },
     trigger::{
         form::FieldFault,
         webhook::{CallbackFault, Hook, HookCall, SignatureFault, precheck, verify},
@@ -76,8 +79,10 @@ async fn take_in(site: &Site, request: Request) -> Result<Response, Box<Problem>
     fits_schema(&hook, &value)?;
     let call =
         HookCall { method, headers: shown(headers, signed), queries: shown_queries(query), parameters, body: value };
-    let (run, replayed) = take(site, &hook, call, key).await?;
-    Ok(accepted(run, replayed))
+    Ok(match take(site, &hook, call, key).await? {
+        Some((run, replayed)) => accepted(run, replayed),
+        None => json_answer(StatusCode::ACCEPTED, &json!({"run": null})),
+    })
 }
 
 /// Checks who calls, as far as that can be known before the body is there; `Some` when the body must be signed.
@@ -145,22 +150,37 @@ fn fits_schema(hook: &Hook, value: &Value) -> Result<(), Box<Problem>> {
     Err(problem)
 }
 
-/// Brings a call through the intake door. When this returns, it is on disk.
+/// Brings a call through the intake door. When this returns, it is on disk. `None` when the playbook starts no run for it.
 async fn take(
     site: &Site,
     hook: &Hook,
     call: HookCall,
     idempotency_key: Option<&str>,
-) -> Result<(RunId, bool), Box<Problem>> {
+) -> Result<Option<(RunId, bool)>, Box<Problem>> {
     let failed = |error: &StoreError| not_stored(hook, error);
     let intake = hook.intake(&site.door, call, idempotency_key).map_err(|error| failed(&error))?;
     let intake =
         intake.map_err(|fault| bad_request(format!("{}.", capitalised(fault.to_string().trim_end_matches('.')))))?;
+    // The caller can mend it, so it is told and nothing is kept.
+    if let Some(fault) = intake.reports.iter().flat_map(|report| &report.playbooks).find_map(Listening::fault) {
+        return Err(bad_request(fault["message"].as_str().unwrap_or_default()));
+    }
     let verdict = site.door.take(intake).await.map_err(|error| failed(&error))?.into_iter().next();
     let (event, run, replayed) = match verdict {
         Some(Verdict::Accepted { event, runs, .. }) => (event, runs.first().map(|started| started.run), false),
         Some(Verdict::Duplicate { event, run }) => (event, run, true),
-        Some(Verdict::Skipped { because }) => return Err(failed(&StoreError::Failed(because.into()))),
+        Some(Verdict::Skipped { because }) => {
+            tracing::info!(webhook = %hook.trigger.path, because, "a call of a webhook was skipped");
+            count(site, "skipped");
+            return Ok(None);
+        }
+        Some(Verdict::Busy { because }) => {
+            tracing::warn!(webhook = %hook.trigger.path, because, "a call of a webhook was refused");
+            let message = "So many calls are being worked on that this one was not taken. Send it again in a while.";
+            return Err(
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, message).retry_after(BUSY_RETRY)
+            );
+        }
         None => return Err(failed(&StoreError::Failed("the store gave no verdict".into()))),
     };
     let run = run.ok_or_else(|| failed(&StoreError::Failed(format!("event {event} has no run").into())))?;
@@ -172,7 +192,7 @@ async fn take(
         tracing::info!(webhook = %path, %event, %run, "a call of a webhook was accepted");
         count(site, "accepted");
     }
-    Ok((run, replayed))
+    Ok(Some((run, replayed)))
 }
 
 /// 202 with the run's address. A repeated call is answered alike.

@@ -14,6 +14,8 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Seconds until a report that could not be stored may be sent again.
 pub(super) const STORE_RETRY: u64 = 30;
+/// Seconds until a report for which there was no room may be sent again.
+pub(super) const BUSY_RETRY: u64 = 60;
 /// Everything but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

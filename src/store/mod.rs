@@ -112,11 +112,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Everything needed to drive a run: where it came from and its whole journal.
     async fn load_run(&self, run: RunId) -> Result<Option<StoredRun>, StoreError>;
-    /// Runs that have not ended and are not suspended, oldest first; `after` continues a listing.
+    /// Runs that began and have not ended and are not suspended, oldest first; `after` continues a listing.
     async fn open_runs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<OpenRun>, StoreError>;
     /// Appends to a run's journal, with the local effect and timer changes that belong to it, in one transaction.
     /// Returns the events as they were stored, in order.
     async fn record(&self, record: Record) -> Result<Recorded, StoreError>;
+    /// Lets waiting runs of a playbook begin, oldest first, as far as `runs` leaves room beside those that run (`None`: all).
+    /// A run is returned once; whoever gets it drives it, and after a crash it is among the open ones.
+    async fn promote(&self, playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
+    /// The playbooks of which runs wait.
+    async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError>;
     /// Ends a run (or suspends it), with its action records and, for a report that came to nothing, the fallback incident.
     async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError>;
     /// Timers that are due, soonest first.

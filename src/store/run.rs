@@ -12,6 +12,8 @@ use crate::incident::{Draft, Incident, Provenance};
 /// How far a run is. The names are Logic Apps'; `Suspended` waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum RunStatus {
+    /// There is no room for it yet: the playbook's `concurrency` limit is reached.
+    Waiting,
     Running,
     Succeeded,
     Failed,
@@ -22,13 +24,21 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
-    pub const ALL: &'static [Self] =
-        &[Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Suspended];
+    pub const ALL: &'static [Self] = &[
+        Self::Waiting,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Suspended,
+    ];
 
     /// The name shown and stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "Waiting",
             Self::Running => "Running",
             Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
@@ -70,14 +80,16 @@ pub struct StoredRun {
     pub summary: String,
     /// The event that has the same Message-ID and other content.
     pub resembles: Option<EventId>,
+    /// When it began; of a waiting run, when it was opened.
     pub started: DateTime<Utc>,
     pub ended: Option<DateTime<Utc>>,
     pub seed: [u8; 32],
-    /// The trigger's outputs as JSON text.
+    /// What it was delivered, the trigger's outputs as JSON text.
     pub outputs: Arc<str>,
     /// The journal in order; event `n` has sequence number `n`, from 0. Empty once the run was pruned to its records.
     pub journal: Vec<Vec<u8>>,
-    /// Set when it ended: error and action records.
+    /// Set when it ended: error and action records. A running one that has an error can only end with it: its playbook
+    /// can make nothing of the report.
     pub error: Option<Value>,
     pub actions: Option<Value>,
 }

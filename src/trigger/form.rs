@@ -15,7 +15,10 @@ use serde_json::Value;
 pub use answers::{Answer, Answers, FieldFault, Refusal, decode_pairs, grouped};
 pub use submission::{SubmissionFault, receipt, receipt_holds, submission_id, submission_key};
 
-use super::{intake::Door, table::Addressed};
+use super::{
+    intake::{Arrival, Door},
+    table::Addressed,
+};
 use crate::{
     engine::Live,
     playbook::{FormTrigger, Trigger},
@@ -137,6 +140,8 @@ impl Form {
         let event = EventId::now_v7();
         let outputs =
             outputs(answers, request, event, at).map_err(|error| StoreError::Failed(error.to_string().into()))?;
+        let arrival = Arrival { kind: "form", event, outputs: &outputs, at };
+        let playbooks = vec![door.start(&self.live, &arrival)?];
         Ok(Intake {
             feed: FeedName { connection: CONNECTION.to_owned(), folder: self.trigger.path.clone() },
             reports: vec![Report {
@@ -146,7 +151,7 @@ impl Form {
                 summary: format!("form {}, response {event}", self.trigger.path),
                 outputs: Arc::from(outputs),
                 raw: None,
-                playbooks: vec![door.start(&self.live)?],
+                playbooks,
                 mail_tasks: Vec::new(),
                 skipped: None,
             }],

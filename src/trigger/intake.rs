@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
+use chrono::{DateTime, Utc};
 
+use super::admission;
+pub use super::admission::Arrival;
 use crate::{
     clock::Clock,
     engine::{Begin, Engine, Library, Live},
+    playbook::Concurrency,
     store::{
         EventId, Store, StoreError,
-        intake::{Decision, Intake, Listening, Report, Verdict},
+        intake::{Decision, Delivery, Intake, Listening, NewRun, Report, StartedRun, Verdict},
         run::{RunStatus, StoredRun},
     },
 };
@@ -35,45 +38,61 @@ impl Door {
         let verdicts = self.store.accept(intake).await?;
         for (verdict, seen) in verdicts.iter().zip(seen) {
             let Verdict::Accepted { event, runs, resembles } = verdict else { continue };
-            for started in runs {
-                // A playbook that is new to an event seen before runs on what was stored then, as it will after a crash.
-                let Some(seed) = seen.seed(started.run).filter(|_| *event == seen.event) else {
-                    self.engine.begin(Begin::Stored(started.run));
-                    continue;
-                };
-                self.engine.begin(Begin::Fresh(Box::new(StoredRun {
-                    run: started.run,
-                    status: RunStatus::Running,
-                    playbook: started.playbook.clone(),
-                    version: started.version.clone(),
-                    event: *event,
-                    kind: seen.kind.to_owned(),
-                    summary: seen.summary.clone(),
-                    resembles: *resembles,
-                    started: at,
-                    ended: None,
-                    seed,
-                    outputs: seen.outputs.clone(),
-                    journal: Vec::new(),
-                    error: None,
-                    actions: None,
-                })));
+            self.begin(&seen, *event, *resembles, runs, at);
+            for (playbook, limit) in &seen.limits {
+                if runs.iter().any(|started| started.waiting && started.playbook == *playbook) {
+                    self.engine.waits(playbook, Some(*limit)).await;
+                }
             }
         }
         Ok(verdicts)
     }
 
-    /// The decision to start `live` for a report: a new run id and seed.
+    /// Hands the runs of a report to the engine, save those that have to wait.
+    fn begin(&self, seen: &Seen, event: EventId, resembles: Option<EventId>, runs: &[StartedRun], at: DateTime<Utc>) {
+        // They come in the order in which they were asked for.
+        let mut news = seen.runs.iter();
+        for started in runs {
+            let new = news.by_ref().find(|new| new.run == started.run);
+            if started.waiting {
+                continue;
+            }
+            // A playbook that is new to an event seen before runs on what was stored then, as it will after a crash.
+            let Some(new) = new.filter(|_| event == seen.event) else {
+                self.engine.begin(Begin::Stored(started.run));
+                continue;
+            };
+            let (outputs, error) = match &new.delivery {
+                Delivery::Whole => (seen.outputs.clone(), None),
+                Delivery::Part(outputs) => (outputs.clone(), None),
+                Delivery::Fault(error) => (seen.outputs.clone(), Some(error.clone())),
+            };
+            self.engine.begin(Begin::Fresh(Box::new(StoredRun {
+                run: started.run,
+                status: RunStatus::Running,
+                playbook: started.playbook.clone(),
+                version: started.version.clone(),
+                event,
+                kind: seen.kind.to_owned(),
+                summary: seen.summary.clone(),
+                resembles,
+                started: at,
+                ended: None,
+                seed: new.seed,
+                outputs,
+                journal: Vec::new(),
+                error,
+                actions: None,
+            })));
+        }
+    }
+
+    /// What `live` makes of a report: the runs to open for it, with ids and seeds, or why it starts none.
     ///
     /// # Errors
     /// When the system gives no randomness.
-    pub fn start(&self, live: &Live) -> Result<Listening, StoreError> {
-        let mut seed = [0u8; 32];
-        getrandom::fill(&mut seed).map_err(|error| StoreError::Failed(error.to_string().into()))?;
-        Ok(Listening {
-            playbook: live.playbook.name.clone(),
-            decision: Decision::Start { run: Uuid::now_v7(), version: live.version.clone(), seed },
-        })
+    pub fn start(&self, live: &Live, arrival: &Arrival<'_>) -> Result<Listening, StoreError> {
+        admission::decide(live, arrival)
     }
 }
 
@@ -83,25 +102,24 @@ struct Seen {
     kind: &'static str,
     summary: String,
     outputs: Arc<str>,
-    seeds: Vec<(Uuid, [u8; 32])>,
+    runs: Vec<NewRun>,
+    /// The limits runs were opened under, by playbook.
+    limits: Vec<(String, Concurrency)>,
 }
 
 impl Seen {
     fn of(report: &Report) -> Self {
-        let seeds = report.playbooks.iter().filter_map(|listening| match &listening.decision {
-            Decision::Start { run, seed, .. } => Some((*run, *seed)),
+        let limit = |listening: &Listening| match &listening.decision {
+            Decision::Start(opening) => opening.limit.map(|limit| (listening.playbook.clone(), limit)),
             Decision::Skip { .. } => None,
-        });
+        };
         Self {
             event: report.event,
             kind: report.kind,
             summary: report.summary.clone(),
             outputs: report.outputs.clone(),
-            seeds: seeds.collect(),
+            runs: report.playbooks.iter().flat_map(Listening::runs).cloned().collect(),
+            limits: report.playbooks.iter().filter_map(limit).collect(),
         }
-    }
-
-    fn seed(&self, run: Uuid) -> Option<[u8; 32]> {
-        self.seeds.iter().find(|(known, _)| *known == run).map(|(_, seed)| *seed)
     }
 }

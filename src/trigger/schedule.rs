@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::due::{Due, Fate};
-use super::intake::Door;
+use super::intake::{Arrival, Door};
 use crate::{
     engine::Live,
     limits,
@@ -196,7 +196,7 @@ impl Watched {
                 say(&self.live.playbook.name, &due, &verdict);
                 let verdict = match verdict {
                     Verdict::Accepted { runs, .. } if !runs.is_empty() => "accepted",
-                    Verdict::Accepted { .. } | Verdict::Skipped { .. } => "skipped",
+                    Verdict::Accepted { .. } | Verdict::Skipped { .. } | Verdict::Busy { .. } => "skipped",
                     Verdict::Duplicate { .. } => "duplicate",
                 };
                 metrics.intake.get_or_create(&IntakeLabels { trigger: "schedule", verdict }).inc();
@@ -208,24 +208,30 @@ impl Watched {
 
     fn report(&self, door: &Door, due: &Due, previous: Option<DateTime<Utc>>) -> Result<Report, StoreError> {
         let playbook = &self.live.playbook.name;
-        let (listening, missed) = match &due.fate {
-            Fate::Start { missed } => (door.start(&self.live)?, *missed),
-            Fate::Skip { because } => {
-                let decision = Decision::Skip { because: because.clone() };
-                (Listening { playbook: playbook.clone(), decision }, 0)
-            }
-        };
+        let missed = if let Fate::Start { missed } = &due.fate { *missed } else { 0 };
         let outputs = json!({"body": {
             "scheduledTime": stamp(due.tick),
             "previousTime": previous.map(stamp),
             "missed": missed,
         }});
+        let outputs: Arc<str> = Arc::from(outputs.to_string());
+        let event = Uuid::now_v7();
+        let listening = match &due.fate {
+            Fate::Start { .. } => {
+                let at = door.clock.now();
+                door.start(&self.live, &Arrival { kind: "schedule", event, outputs: &outputs, at })?
+            }
+            Fate::Skip { because } => {
+                let decision = Decision::Skip { because: because.clone() };
+                Listening { playbook: playbook.clone(), decision }
+            }
+        };
         Ok(Report {
-            event: Uuid::now_v7(),
+            event,
             kind: "schedule",
             uniqueness: Uniqueness::Key(format!("{playbook}@{}", stamp(due.tick))),
             summary: format!("tick of {}", stamp(due.tick)),
-            outputs: outputs.to_string().into(),
+            outputs,
             raw: None,
             playbooks: vec![listening],
             mail_tasks: Vec::new(),
@@ -247,10 +253,12 @@ fn say(playbook: &str, due: &Due, verdict: &Verdict) {
             let run = runs.first().map(|started| started.run.to_string());
             tracing::info!(playbook, %tick, missed, run, "tick taken");
         }
-        (Verdict::Accepted { .. } | Verdict::Skipped { .. }, Fate::Skip { because }) => {
+        (Verdict::Accepted { .. } | Verdict::Skipped { .. } | Verdict::Busy { .. }, Fate::Skip { because }) => {
             tracing::info!(playbook, %tick, because, "tick skipped");
         }
-        (Verdict::Skipped { because }, Fate::Start { .. }) => tracing::info!(playbook, %tick, because, "tick skipped"),
+        (Verdict::Skipped { because } | Verdict::Busy { because }, Fate::Start { .. }) => {
+            tracing::info!(playbook, %tick, because, "tick skipped")
+        }
         (Verdict::Duplicate { run, .. }, _) => {
             let run = run.map(|run| run.to_string());
             tracing::info!(playbook, %tick, run, "tick was taken before");

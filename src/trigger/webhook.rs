@@ -14,7 +14,10 @@ use serde_json::{Map, Value, json};
 pub use callback::{CallbackFault, CallbackKeys, KeyName};
 pub use signature::{Headers, SignatureFault, precheck, verify};
 
-use super::{intake::Door, table::Addressed};
+use super::{
+    intake::{Arrival, Door},
+    table::Addressed,
+};
 use crate::{
     engine::Live,
     expression::{EvalError, JsonScope},
@@ -122,6 +125,8 @@ impl Hook {
         };
         let key = key.or_else(|| idempotency_key.map(|key| format!("key {path} {key}")));
         let text = serde_json::to_string(&outputs).map_err(|error| StoreError::Failed(error.to_string().into()))?;
+        let arrival = Arrival { kind: CONNECTION, event, outputs: &text, at };
+        let playbooks = vec![door.start(&self.live, &arrival)?];
         Ok(Ok(Intake {
             feed: FeedName { connection: CONNECTION.to_owned(), folder: path.clone() },
             reports: vec![Report {
@@ -131,7 +136,7 @@ impl Hook {
                 summary: format!("webhook {path}, call {event}"),
                 outputs: Arc::from(text),
                 raw: None,
-                playbooks: vec![door.start(&self.live)?],
+                playbooks,
                 mail_tasks: Vec::new(),
                 skipped: None,
             }],

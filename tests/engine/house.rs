@@ -13,12 +13,12 @@ use larum::{
     secret::{SecretRef, Vault},
     store::{
         RunId, SqliteStore, Store, StoreError, Version,
-        intake::{Decision, Intake, Listening, Report, Uniqueness, Verdict},
+        intake::{Intake, Report, Uniqueness, Verdict},
         mailbox::FeedName,
         query::RunSummary,
         run::{RunStatus, StoredRun},
     },
-    trigger::intake::Door,
+    trigger::intake::{Arrival, Door},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -116,39 +116,52 @@ impl House {
 
     /// A report through the intake door.
     pub async fn report(&self, key: &str, body: Value) -> Result<RunId, StoreError> {
-        self.report_as(self.living.door.start(&self.living.live)?, key, body).await
+        self.take(self.told(key, body)).await
     }
 
     /// A report through the intake door, watched as a form page watches it.
     pub async fn watched(&self, key: &str, body: Value) -> Watch {
-        let listening = self.living.door.start(&self.living.live).unwrap();
-        let Decision::Start { run, .. } = &listening.decision else { panic!("{listening:?}") };
-        let watch = self.living.engine.watch(*run);
-        self.report_as(listening, key, body).await.unwrap();
+        let report = self.told(key, body);
+        let run = report.playbooks[0].runs().next().unwrap().run;
+        let watch = self.living.engine.watch(run);
+        self.take(report).await.unwrap();
         watch
     }
 
-    async fn report_as(&self, listening: Listening, key: &str, body: Value) -> Result<RunId, StoreError> {
+    /// A report as the playbook takes it.
+    pub fn told(&self, key: &str, body: Value) -> Report {
         let living = &self.living;
         let kind = living.live.playbook.trigger.kind();
-        let report = Report {
-            event: uuid::Uuid::now_v7(),
+        let outputs: Arc<str> = json!({"headers": {}, "body": body}).to_string().into();
+        let event = uuid::Uuid::now_v7();
+        let arrival = Arrival { kind, event, outputs: &outputs, at: self.clock.now() };
+        let listening = living.door.start(&living.live, &arrival).unwrap();
+        Report {
+            event,
             kind,
             uniqueness: Uniqueness::Key(key.to_owned()),
             summary: format!("report {key}"),
-            outputs: json!({"headers": {}, "body": body}).to_string().into(),
+            outputs,
             raw: None,
             playbooks: vec![listening],
             mail_tasks: Vec::new(),
             skipped: None,
-        };
-        let feed = FeedName { connection: kind.into(), folder: "report".into() };
-        let intake = Intake { feed, reports: vec![report], cursor: None, at: self.clock.now() };
-        match living.door.take(intake).await?.remove(0) {
+        }
+    }
+
+    async fn take(&self, report: Report) -> Result<RunId, StoreError> {
+        match self.verdict(report).await? {
             Verdict::Accepted { runs, .. } => Ok(runs[0].run),
             Verdict::Duplicate { run, .. } => Ok(run.unwrap()),
-            Verdict::Skipped { because } => panic!("skipped: {because}"),
+            Verdict::Skipped { because } | Verdict::Busy { because } => panic!("not taken: {because}"),
         }
+    }
+
+    /// What becomes of a report at the door.
+    pub async fn verdict(&self, report: Report) -> Result<Verdict, StoreError> {
+        let feed = FeedName { connection: report.kind.into(), folder: "report".into() };
+        let intake = Intake { feed, reports: vec![report], cursor: None, at: self.clock.now() };
+        Ok(self.living.door.take(intake).await?.remove(0))
     }
 
     pub async fn run(&self, run: RunId) -> RunSummary {

@@ -115,6 +115,8 @@ through! {
     load_run(run: RunId) -> Option<StoredRun>;
     open_runs(after: Option<RunId>, limit: usize) -> Vec<OpenRun>;
     record(record: Record) -> Recorded;
+    promote(playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Vec<RunId>;
+    playbooks_waiting() -> Vec<String>;
     finish(finish: Finish) -> Option<Incident>;
     due_timers(now: DateTime<Utc>, limit: usize) -> Vec<Timer>;
     next_timer() -> Option<DateTime<Utc>>;

@@ -120,6 +120,7 @@ fn playbook(sketches: &[Sketch]) -> Playbook {
         variables: Vec::new(),
         fallback: true,
         trigger: Trigger::Manual,
+        admission: Default::default(),
         actions: build(sketches, &mut 0),
     }
 }

@@ -83,7 +83,7 @@ pub fn intake(connection: &str, reports: Vec<Report>) -> Intake {
 pub fn starts(playbook: &str) -> Listening {
     Listening {
         playbook: playbook.to_owned(),
-        decision: Decision::Start { run: Uuid::now_v7(), version: format!("hash-of-{playbook}"), seed: [7; 32] },
+        decision: Decision::start(Uuid::now_v7(), format!("hash-of-{playbook}"), [7; 32]),
     }
 }
 
@@ -123,7 +123,7 @@ pub fn keyed(key: &str) -> Report {
 pub fn started(verdict: &Verdict) -> Vec<RunId> {
     match verdict {
         Verdict::Accepted { runs, .. } => runs.iter().map(|started| started.run).collect(),
-        Verdict::Duplicate { .. } | Verdict::Skipped { .. } => vec![],
+        Verdict::Duplicate { .. } | Verdict::Skipped { .. } | Verdict::Busy { .. } => vec![],
     }
 }
 

@@ -150,6 +150,17 @@ impl Store for Dying {
         done
     }
 
+    async fn promote(&self, playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
+        self.dies("before promote").await;
+        let done = self.inner.promote(playbook, runs, at).await;
+        self.dies("after promote").await;
+        done
+    }
+
+    async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.playbooks_waiting().await
+    }
+
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {
         self.inner.due_timers(now, limit).await
     }

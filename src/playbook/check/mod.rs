@@ -1,5 +1,6 @@
 //! From a draft to a playbook: every name is looked up, every expression compiled and every reference followed.
 
+mod admission;
 mod delivered;
 mod inputs;
 mod key;
@@ -39,6 +40,8 @@ struct Checker<'a> {
     /// Templates and partials that are used, directly or through others.
     reached: BTreeSet<String>,
     connections: Vec<Named>,
+    /// The trigger's own expressions are checked, which see what it delivered and nothing else.
+    at_the_door: bool,
 }
 
 /// A connection that is named, to be looked up in a configuration.
@@ -87,9 +90,15 @@ pub(super) fn check(draft: Draft<'_>, templates: &Compiled, mut faults: Faults) 
         variables: &draft.variables,
         reached: BTreeSet::new(),
         connections: Vec::new(),
+        at_the_door: false,
     };
-    let actions = checker.list(&draft.steps, &BTreeSet::new(), &[]);
     let key = draft.key.and_then(|given| checker.key(given));
+    let admission = checker.admission(&draft.admission);
+    if admission.split_on.is_some() {
+        // What actions see is an element, of which nothing is known.
+        checker.trigger = None;
+    }
+    let actions = checker.list(&draft.steps, &BTreeSet::new(), &[]);
     let Checker { reached, mut connections, .. } = checker;
     let listens = match &draft.trigger {
         Some(Trigger::Mailbox(mailbox)) => mailbox.connection.as_ref().map(|name| (name, MAILBOXES)),
@@ -116,6 +125,7 @@ pub(super) fn check(draft: Draft<'_>, templates: &Compiled, mut faults: Faults) 
         variables: draft.variables,
         fallback: draft.fallback,
         trigger,
+        admission,
         actions,
     };
     let places = Places { name: span, path: draft.path, parameters: spans };

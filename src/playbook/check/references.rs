@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Checker,
+    Checker, admission,
     delivered::{self, Members},
     names::{ContainerKind, Known, fold},
 };
@@ -48,6 +48,11 @@ impl Refused {
 impl Checker<'_> {
     /// Follows one reference of `reader`.
     pub(super) fn refer(&self, reference: &Reference, reader: &Reader<'_>) -> Option<Refused> {
+        if self.at_the_door && !admission::is_delivered(reference) {
+            let message = "a trigger's own expressions see only what it delivers".to_owned();
+            let help = "they are evaluated before there is a run: use `trigger`, or `request` of a form or webhook";
+            return Some(Refused::new(codes::BEFORE_THE_RUN, message, Some(help.to_owned())));
+        }
         match reference {
             Reference::Trigger { path } => self.trigger_field(path),
             Reference::TriggerOutputs { path } => match path.split_first() {

@@ -1,6 +1,7 @@
 //! The YAML of a playbook, key by key, to a [`Draft`]: everything is read and typed, nothing is looked up yet.
 
 mod action;
+mod admission;
 mod data;
 mod form;
 mod name;
@@ -11,6 +12,7 @@ mod webhook;
 use std::ops::Range;
 
 pub(super) use action::{Body, Order, Step};
+pub(super) use admission::Admission;
 
 use action::Reading;
 
@@ -29,6 +31,7 @@ pub(super) struct Draft<'n> {
     pub variables: Vec<Variable>,
     pub fallback: bool,
     pub trigger: Option<Trigger>,
+    pub admission: Admission<'n>,
     /// Where the trigger's connection is named.
     pub connection: Option<Range<usize>>,
     /// Where the form's or webhook's path is given.
@@ -66,7 +69,9 @@ pub(super) fn playbook<'n>(root: &'n yaml::Node, vocabulary: &Vocabulary, faults
         let message = format!("the playbook has {count} actions, at most {} are allowed", limits::PLAYBOOK_ACTIONS);
         faults.add(codes::TOO_MANY_ACTIONS, actions.key_span(), message);
     }
-    let (trigger, connection, path, key) =
-        read.map_or((None, None, None, None), |read| (Some(read.trigger), read.connection, read.path, read.key));
-    Some(Draft { name, description, parameters, variables, fallback, trigger, connection, path, key, steps })
+    let (trigger, admission, connection, path, key) = match read {
+        Some(read) => (Some(read.trigger), read.admission, read.connection, read.path, read.key),
+        None => (None, Admission::default(), None, None, None),
+    };
+    Some(Draft { name, description, parameters, variables, fallback, trigger, admission, connection, path, key, steps })
 }

@@ -2,7 +2,10 @@
 
 use std::{ops::Range, str::FromStr, time::Duration};
 
-use super::{form, name, webhook};
+use super::{
+    admission::{self, Admission},
+    form, name, webhook,
+};
 use crate::{
     diagnostic::{Faults, codes, did_you_mean},
     playbook::{After, Filter, MailboxTrigger, Missed, ScheduleTrigger, Trigger, cron},
@@ -19,6 +22,7 @@ const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A trigger with the places of what is looked up later.
 pub(super) struct Read<'n> {
     pub trigger: Trigger,
+    pub admission: Admission<'n>,
     pub connection: Option<Range<usize>>,
     pub path: Option<Range<usize>>,
     /// Of a webhook: compiled once everything is read.
@@ -27,7 +31,7 @@ pub(super) struct Read<'n> {
 
 impl From<Trigger> for Read<'_> {
     fn from(trigger: Trigger) -> Self {
-        Self { trigger, connection: None, path: None, key: None }
+        Self { trigger, admission: Admission::default(), connection: None, path: None, key: None }
     }
 }
 
@@ -35,7 +39,10 @@ pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<
     let mut fields = given.fields("a trigger", faults)?;
     let later = fields.not_yet(LATER, faults);
     let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
-    let (count, nothing) = (fields.entries().len(), fields.entries().is_empty());
+    let admission = admission::admission(&mut fields, faults);
+    let own = fields.entries().iter().filter(|entry| !admission::KEYS.contains(&entry.key.as_str()));
+    let count = own.count();
+    let nothing = count == 0;
     fields.finish(faults);
     let [only] = found[..] else {
         if found.len() > 1 {
@@ -57,13 +64,14 @@ pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<
     if later || count > 1 {
         return None;
     }
-    match only.key {
+    let read = match only.key {
         "mailbox" => mailbox(only, faults),
         "form" => form::form(only, faults),
         "webhook" => webhook::webhook(only, faults),
         "schedule" => schedule(only, faults).map(|schedule| Trigger::Schedule(schedule).into()),
         _ => manual(only, faults).then(|| Trigger::Manual.into()),
-    }
+    };
+    read.map(|read| Read { admission, ..read })
 }
 
 fn mailbox<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {

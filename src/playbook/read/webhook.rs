@@ -51,6 +51,7 @@ pub(super) fn webhook<'n>(given: Given<'n>, faults: &mut Faults) -> Option<trigg
         key: None,
     };
     Some(trigger::Read {
+        admission: Default::default(),
         trigger: Trigger::Webhook(webhook),
         connection: connection.map(|given| given.span()),
         path: Some(span),

@@ -1,20 +1,23 @@
 //! The intake door's transaction: what is a duplicate, which runs open, what the history says.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
 use super::{
     blobs::{self, Blobs, Parcel},
-    codec::{self, At, Dense, Id},
+    codec::{self, At, Dense, Id, Name},
+    concurrency::Room,
     history::{self, Line},
     mailbox, versions,
     writer::Writing,
 };
 use crate::store::{
     EventId, RunId, StoreError,
-    intake::{Decision, Intake, Report, StartedRun, Uniqueness, Verdict},
+    intake::{Decision, Delivery, Intake, Listening, Opening, Report, StartedRun, Uniqueness, Verdict},
+    mailbox::MailTaskKind,
+    run::RunStatus,
 };
 
 /// A report whose large bodies are on disk.
@@ -22,18 +25,40 @@ pub(super) struct Packed {
     report: Report,
     raw: Option<Parcel>,
     outputs: Outputs,
+    /// Of the runs with [a part of their own](Delivery::Part), in order.
+    parts: Vec<Outputs>,
 }
 
-/// Where a report's outputs rest.
+/// Where the outputs of a report, or a part of it, rest.
 enum Outputs {
     /// Too large for their row.
     Large(Parcel),
     Row(Dense),
 }
 
+impl Outputs {
+    /// The outputs' row in `body`, or what goes into their own row.
+    fn keep(&self, writing: &Writing<'_>) -> Result<(Option<i64>, Option<&Dense>), StoreError> {
+        Ok(match self {
+            Self::Large(parcel) => (Some(blobs::keep(writing.connection, parcel)?), None),
+            Self::Row(dense) => (None, Some(dense)),
+        })
+    }
+}
+
+/// The texts of a report that are packed as outputs: its own, then those of its parts.
+fn texts(report: &Report) -> impl Iterator<Item = &Arc<str>> {
+    let parts = report.playbooks.iter().flat_map(Listening::runs).filter_map(|new| match &new.delivery {
+        Delivery::Part(outputs) => Some(outputs),
+        Delivery::Whole | Delivery::Fault(_) => None,
+    });
+    std::iter::once(&report.outputs).chain(parts)
+}
+
 /// Whether packing this batch touches the disk or hashes much.
 pub(super) fn is_heavy(intake: &Intake) -> bool {
-    intake.reports.iter().any(|report| report.raw.is_some() || blobs::is_large(report.outputs.len()))
+    let large = |report| texts(report).any(|text| blobs::is_large(text.len()));
+    intake.reports.iter().any(|report| report.raw.is_some() || large(report))
 }
 
 /// Writes the large bodies of a batch. Blocks on the disk when the batch [is heavy](is_heavy).
@@ -43,15 +68,17 @@ pub(super) fn pack(intake: &mut Intake, blobs: &Arc<Blobs>) -> Result<Vec<Packed
     let raws: Vec<Option<Vec<u8>>> = reports.iter_mut().map(|report| report.raw.take()).collect();
     let has_raw: Vec<bool> = raws.iter().map(Option::is_some).collect();
     let mut raws = blobs.pack(raws.into_iter().flatten())?.into_iter();
-    let large = reports.iter().filter(|report| blobs::is_large(report.outputs.len()));
-    let mut outputs = blobs.pack(large.map(|report| report.outputs.as_bytes()))?.into_iter();
-    let packed = reports.into_iter().zip(has_raw).map(|(report, has_raw)| Packed {
-        raw: if has_raw { raws.next() } else { None },
-        outputs: Some(&report.outputs)
-            .filter(|text| blobs::is_large(text.len()))
-            .and_then(|_| outputs.next())
-            .map_or_else(|| Outputs::Row(Dense::of(report.outputs.as_bytes())), Outputs::Large),
-        report,
+    let large = reports.iter().flat_map(texts).filter(|text| blobs::is_large(text.len()));
+    let mut large = blobs.pack(large.map(|text| text.as_bytes()))?.into_iter();
+    let mut outputs = |text: &Arc<str>| match Some(text).filter(|text| blobs::is_large(text.len())) {
+        Some(text) => large.next().map_or_else(|| Outputs::Row(Dense::of(text.as_bytes())), Outputs::Large),
+        None => Outputs::Row(Dense::of(text.as_bytes())),
+    };
+    let packed = reports.into_iter().zip(has_raw).map(|(report, has_raw)| {
+        let mut packed = texts(&report).map(&mut outputs);
+        let whole = packed.next().unwrap_or_else(|| Outputs::Row(Dense::of(report.outputs.as_bytes())));
+        let parts = packed.collect();
+        Packed { raw: if has_raw { raws.next() } else { None }, outputs: whole, parts, report }
     });
     Ok(packed.collect())
 }
@@ -72,10 +99,16 @@ pub(super) fn accept(
         *match &verdict {
             Verdict::Accepted { .. } => &mut accepted,
             Verdict::Duplicate { .. } => &mut duplicates,
-            Verdict::Skipped { .. } => &mut skipped,
+            Verdict::Skipped { .. } | Verdict::Busy { .. } => &mut skipped,
         } += 1;
+        if let Verdict::Busy { .. } = &verdict {
+            // It was not dealt with, so the mailbox does not show it as if it were; a maildir's file was read all the same.
+            let read = packed.report.mail_tasks.iter().filter(|task| task.what == MailTaskKind::ToCur);
+            mailbox::add_tasks(writing, feed, &read.cloned().collect::<Vec<_>>())?;
+        } else {
+            mailbox::add_tasks(writing, feed, &packed.report.mail_tasks)?;
+        }
         verdicts.push(verdict);
-        mailbox::add_tasks(writing, feed, &packed.report.mail_tasks)?;
     }
     writing
         .connection
@@ -101,11 +134,13 @@ fn check(writing: &mut Writing<'_>, reports: &[Packed]) -> Result<(), StoreError
             return Err(used(report.event));
         }
         for listening in &report.playbooks {
-            let Decision::Start { run, version, .. } = &listening.decision else { continue };
-            if !ids.insert(*run) || runs.exists([Id(*run)])? {
-                return Err(used(*run));
+            let Decision::Start(opening) = &listening.decision else { continue };
+            for new in &opening.runs {
+                if !ids.insert(new.run) || runs.exists([Id(new.run)])? {
+                    return Err(used(new.run));
+                }
             }
-            versions::row(writing.connection, writing.memo, version)?;
+            versions::row(writing.connection, writing.memo, &opening.version)?;
         }
     }
     Ok(())
@@ -134,6 +169,16 @@ struct Key {
     content: Vec<u8>,
 }
 
+/// What became of a report for one playbook.
+enum Taken {
+    /// It has been decided elsewhere, or the playbook ran for this event before.
+    No,
+    /// These of the report's runs were opened.
+    Opened(Range<usize>),
+    /// There is no room.
+    Refused(String),
+}
+
 impl Door<'_> {
     fn take(&self, writing: &mut Writing<'_>, packed: &Packed) -> Result<Verdict, StoreError> {
         let report = &packed.report;
@@ -141,9 +186,25 @@ impl Door<'_> {
             self.note(writing, report, None, &Line::Skipped { because })?;
             return Ok(Verdict::Skipped { because: because.clone() });
         }
-        let starts = report.playbooks.iter().any(|listening| matches!(listening.decision, Decision::Start { .. }));
-        let verdict = match self.known(writing, &report.uniqueness)? {
-            Known::New { .. } if !starts => Verdict::Skipped { because: reasons(report) },
+        let known = self.known(writing, &report.uniqueness)?;
+        let event = if let Known::Same(event) = known { event } else { report.event };
+        let mut rooms = Vec::with_capacity(report.playbooks.len());
+        for listening in &report.playbooks {
+            rooms.push(self.room(writing, listening, event)?);
+        }
+        let starts =
+            report.playbooks.iter().zip(&rooms).any(|(listening, room)| {
+                matches!(listening.decision, Decision::Start(_)) && !matches!(room, Some(Err(_)))
+            });
+        let (verdict, taken) = match known {
+            Known::New { .. } if !starts => {
+                let taken = rooms.into_iter().map(|room| room.map_or(Taken::No, refused)).collect::<Vec<_>>();
+                let busy = taken.iter().find_map(|taken| match taken {
+                    Taken::Refused(because) => Some(Verdict::Busy { because: because.clone() }),
+                    Taken::No | Taken::Opened(_) => None,
+                });
+                (busy.unwrap_or_else(|| Verdict::Skipped { because: reasons(report) }), taken)
+            }
             Known::New { keys, resembles } => {
                 self.keep(writing, packed, report.event, resembles)?;
                 for key in &keys {
@@ -152,12 +213,12 @@ impl Door<'_> {
                         .prepare_cached("INSERT OR IGNORE INTO report_key (same, content, event) VALUES (?1, ?2, ?3)")?
                         .execute(params![key.same, key.content, Id(report.event)])?;
                 }
-                let runs = self.open_runs(writing, report, report.event)?;
-                Verdict::Accepted { event: report.event, runs, resembles }
+                let (runs, taken) = self.open_runs(writing, packed, event, rooms)?;
+                (Verdict::Accepted { event, runs, resembles }, taken)
             }
             Known::Same(event) => {
-                let runs = self.open_runs(writing, report, event)?;
-                if runs.is_empty() {
+                let (runs, taken) = self.open_runs(writing, packed, event, rooms)?;
+                let verdict = if runs.is_empty() {
                     Verdict::Duplicate { event, run: first_run(writing, event)? }
                 } else {
                     let mut kept = writing.connection.prepare_cached("SELECT resembles FROM event WHERE id = ?1")?;
@@ -167,11 +228,31 @@ impl Door<'_> {
                         self.keep(writing, packed, event, None)?;
                     }
                     Verdict::Accepted { event, runs, resembles: kept.flatten().map(|Id(event)| event) }
-                }
+                };
+                (verdict, taken)
             }
         };
-        self.tell(writing, report, &verdict)?;
+        self.tell(writing, report, &verdict, &taken)?;
         Ok(verdict)
+    }
+
+    /// The room a limited playbook has for the runs it would open, or why it has none. `None` where nothing limits it.
+    fn room(
+        &self,
+        writing: &mut Writing<'_>,
+        listening: &Listening,
+        event: EventId,
+    ) -> Result<Option<Result<Room, String>>, StoreError> {
+        let Decision::Start(Opening { version, runs, limit: Some(limit) }) = &listening.decision else {
+            return Ok(None);
+        };
+        let (_, playbook) = versions::row(writing.connection, writing.memo, version)?;
+        let room = Room::of(writing, playbook, *limit)?;
+        match room.refuses(runs.len()) {
+            // One that comes again is a duplicate, however much is going on.
+            Some(because) if !ran(writing, event, playbook)? => Ok(Some(Err(because))),
+            _ => Ok(Some(Ok(room))),
+        }
     }
 
     fn known(&self, writing: &Writing<'_>, uniqueness: &Uniqueness) -> Result<Known, StoreError> {
@@ -206,33 +287,93 @@ impl Door<'_> {
         }
     }
 
-    /// Opens a run for every playbook that takes the report and has none from this event yet.
+    /// Opens the runs of every playbook that takes the report and has none from this event yet.
     fn open_runs(
         &self,
         writing: &mut Writing<'_>,
-        report: &Report,
+        packed: &Packed,
         event: EventId,
-    ) -> Result<Vec<StartedRun>, StoreError> {
-        let mut runs = Vec::new();
-        for listening in &report.playbooks {
-            let Decision::Start { run, version, seed } = &listening.decision else { continue };
-            let (version_row, playbook) = versions::row(writing.connection, writing.memo, version)?;
-            let first = writing
-                .connection
-                .prepare_cached("INSERT OR IGNORE INTO event_run (event, playbook, run) VALUES (?1, ?2, ?3)")?
-                .execute(params![Id(event), playbook, Id(*run)])?;
-            if first == 0 {
-                continue;
-            }
-            writing
-                .connection
-                .prepare_cached(
-                    "INSERT INTO run (id, version, event, seed, started, status) VALUES (?1, ?2, ?3, ?4, ?5, 'Running')",
-                )?
-                .execute(params![Id(*run), version_row, Id(event), seed, At(self.at)])?;
-            runs.push(StartedRun { run: *run, playbook: listening.playbook.clone(), version: version.clone() });
+        rooms: Vec<Option<Result<Room, String>>>,
+    ) -> Result<(Vec<StartedRun>, Vec<Taken>), StoreError> {
+        let report = &packed.report;
+        let (mut runs, mut taken) = (Vec::new(), Vec::with_capacity(rooms.len()));
+        let mut parts = packed.parts.iter();
+        for (listening, room) in report.playbooks.iter().zip(rooms) {
+            let own = listening.runs().filter(|new| matches!(new.delivery, Delivery::Part(_))).count();
+            let mut parts = parts.by_ref().take(own);
+            let become_of = match (&listening.decision, room) {
+                (Decision::Skip { .. }, _) => Taken::No,
+                (Decision::Start(_), Some(Err(because))) => Taken::Refused(because),
+                (Decision::Start(opening), room) => {
+                    let room = room.and_then(Result::ok);
+                    self.open(writing, listening, opening, event, &mut parts, room, &mut runs)?
+                }
+            };
+            // What was not opened leaves its parts behind.
+            parts.for_each(drop);
+            taken.push(become_of);
         }
-        Ok(runs)
+        Ok((runs, taken))
+    }
+
+    /// Opens the runs of one playbook, unless it ran for this event before.
+    #[expect(clippy::too_many_arguments, reason = "the report's runs and parts are shared by its playbooks")]
+    fn open<'p>(
+        &self,
+        writing: &mut Writing<'_>,
+        listening: &Listening,
+        opening: &Opening,
+        event: EventId,
+        parts: &mut impl Iterator<Item = &'p Outputs>,
+        mut room: Option<Room>,
+        runs: &mut Vec<StartedRun>,
+    ) -> Result<Taken, StoreError> {
+        let (version, playbook) = versions::row(writing.connection, writing.memo, &opening.version)?;
+        let Some(first) = opening.runs.first() else { return Ok(Taken::No) };
+        let is_first = writing
+            .connection
+            .prepare_cached("INSERT OR IGNORE INTO event_run (event, playbook, run) VALUES (?1, ?2, ?3)")?
+            .execute(params![Id(event), playbook, Id(first.run)])?;
+        if is_first == 0 {
+            return Ok(Taken::No);
+        }
+        let from = runs.len();
+        let mut insert = writing.connection.prepare_cached(
+            "INSERT INTO run (id, version, event, seed, started, status, limited, error) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        for new in &opening.runs {
+            let waiting = room.as_mut().is_some_and(Room::take);
+            let status = if waiting { RunStatus::Waiting } else { RunStatus::Running };
+            let fault = if let Delivery::Fault(error) = &new.delivery { Some(error.to_string()) } else { None };
+            insert.execute(params![
+                Id(new.run),
+                version,
+                Id(event),
+                new.seed,
+                At(self.at),
+                Name(status),
+                room.as_ref().map(|_| playbook),
+                fault,
+            ])?;
+            if let (Delivery::Part(_), Some(part)) = (&new.delivery, parts.next()) {
+                let (body, row) = part.keep(writing)?;
+                writing
+                    .connection
+                    .prepare_cached("INSERT INTO run_part (event, run, body, outputs) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![Id(event), Id(new.run), body, row])?;
+            }
+            runs.push(StartedRun {
+                run: new.run,
+                waiting,
+                playbook: listening.playbook.clone(),
+                version: opening.version.clone(),
+            });
+        }
+        if let Some(room) = room {
+            room.drop_oldest(writing, self.at)?;
+        }
+        Ok(Taken::Opened(from..runs.len()))
     }
 
     fn keep(
@@ -242,12 +383,9 @@ impl Door<'_> {
         event: EventId,
         resembles: Option<EventId>,
     ) -> Result<(), StoreError> {
-        let body = |parcel: Option<&Parcel>| parcel.map(|parcel| blobs::keep(writing.connection, parcel)).transpose();
         let report = &packed.report;
-        let (large, row) = match &packed.outputs {
-            Outputs::Large(parcel) => (Some(parcel), None),
-            Outputs::Row(dense) => (None, Some(dense)),
-        };
+        let raw = packed.raw.as_ref().map(|parcel| blobs::keep(writing.connection, parcel)).transpose()?;
+        let (body, row) = packed.outputs.keep(writing)?;
         writing
             .connection
             .prepare_cached(
@@ -260,31 +398,43 @@ impl Door<'_> {
                 report.kind,
                 At(self.at),
                 resembles.map(Id),
-                body(packed.raw.as_ref())?,
-                body(large)?,
+                raw,
+                body,
                 report.summary,
                 row,
             ])?;
         Ok(())
     }
 
-    /// Writes the history: a line for each playbook that listened.
-    fn tell(&self, writing: &mut Writing<'_>, report: &Report, verdict: &Verdict) -> Result<(), StoreError> {
+    /// Writes the history: a line for each run, and for each playbook that listened and got none.
+    fn tell(
+        &self,
+        writing: &mut Writing<'_>,
+        report: &Report,
+        verdict: &Verdict,
+        taken: &[Taken],
+    ) -> Result<(), StoreError> {
         let (event, runs): (_, &[StartedRun]) = match verdict {
             Verdict::Accepted { event, runs, .. } => (Some(*event), runs),
             Verdict::Duplicate { event, .. } => (Some(*event), &[]),
-            Verdict::Skipped { .. } => (None, &[]),
+            Verdict::Skipped { .. } | Verdict::Busy { .. } => (None, &[]),
         };
-        for listening in &report.playbooks {
-            let line = match (&listening.decision, event) {
-                (Decision::Skip { because }, _) => Line::Skipped { because },
-                (Decision::Start { run, .. }, Some(event)) if runs.iter().any(|started| started.run == *run) => {
-                    Line::Accepted { event, run: *run }
+        for (listening, taken) in report.playbooks.iter().zip(taken) {
+            let playbook = Some(listening.playbook.as_str());
+            let line = match (&listening.decision, taken, event) {
+                (Decision::Skip { because }, ..) | (_, Taken::Refused(because), _) => Line::Skipped { because },
+                (Decision::Start(_), Taken::Opened(opened), Some(event)) => {
+                    for started in &runs[opened.clone()] {
+                        self.note(writing, report, playbook, &Line::Accepted { event, run: started.run })?;
+                    }
+                    continue;
                 }
-                (Decision::Start { .. }, Some(event)) => Line::Duplicate { event, run: first_run(writing, event)? },
-                (Decision::Start { .. }, None) => continue,
+                (Decision::Start(_), Taken::No, Some(event)) => {
+                    Line::Duplicate { event, run: first_run(writing, event)? }
+                }
+                (Decision::Start(_), Taken::No | Taken::Opened(_), None) => continue,
             };
-            self.note(writing, report, Some(&listening.playbook), &line)?;
+            self.note(writing, report, playbook, &line)?;
         }
         match verdict {
             Verdict::Skipped { because } if report.playbooks.is_empty() => {
@@ -293,7 +443,9 @@ impl Door<'_> {
             Verdict::Duplicate { event, run } if report.playbooks.is_empty() => {
                 self.note(writing, report, None, &Line::Duplicate { event: *event, run: *run })
             }
-            Verdict::Accepted { .. } | Verdict::Duplicate { .. } | Verdict::Skipped { .. } => Ok(()),
+            Verdict::Accepted { .. } | Verdict::Duplicate { .. } | Verdict::Skipped { .. } | Verdict::Busy { .. } => {
+                Ok(())
+            }
         }
     }
 
@@ -314,6 +466,17 @@ fn seen(writing: &Writing<'_>, key: &Key) -> Result<Option<EventId>, StoreError>
     Ok(rows.query_row(params![key.same, key.content], |row| row.get(0)).optional()?.map(|Id(event)| event))
 }
 
+/// What a report comes to for a playbook when nothing of it is taken.
+fn refused(room: Result<Room, String>) -> Taken {
+    room.map_or_else(Taken::Refused, |_| Taken::No)
+}
+
+/// Whether a playbook ran for an event.
+fn ran(writing: &Writing<'_>, event: EventId, playbook: i64) -> Result<bool, StoreError> {
+    let mut rows = writing.connection.prepare_cached("SELECT 1 FROM event_run WHERE event = ?1 AND playbook = ?2")?;
+    Ok(rows.exists(params![Id(event), playbook])?)
+}
+
 fn first_run(writing: &Writing<'_>, event: EventId) -> Result<Option<RunId>, StoreError> {
     let mut rows =
         writing.connection.prepare_cached("SELECT run FROM event_run WHERE event = ?1 ORDER BY run LIMIT 1")?;
@@ -324,7 +487,7 @@ fn first_run(writing: &Writing<'_>, event: EventId) -> Result<Option<RunId>, Sto
 fn reasons(report: &Report) -> String {
     let reasons = report.playbooks.iter().filter_map(|listening| match &listening.decision {
         Decision::Skip { because } => Some((&listening.playbook, because)),
-        Decision::Start { .. } => None,
+        Decision::Start(_) => None,
     });
     match reasons.collect::<Vec<_>>().as_slice() {
         [] => "no playbook listens".to_owned(),

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod codec;
+mod concurrency;
 mod connection;
 mod error;
 mod events;
@@ -256,6 +257,15 @@ impl Store for SqliteStore {
     async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError> {
         let actions = Dense::of(finish.actions.as_bytes());
         self.write_checked(move |writing| runs::finish(writing, finish, &actions)).await
+    }
+
+    async fn promote(&self, playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
+        let playbook = playbook.to_owned();
+        self.write(move |writing| concurrency::promote(writing, &playbook, runs, at)).await
+    }
+
+    async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(concurrency::playbooks_waiting).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

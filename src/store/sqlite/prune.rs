@@ -60,12 +60,24 @@ pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, Store
         for body in bodies.query_map([Id(*run)], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()? {
             blobs::release(connection, body)?;
         }
+        // The element that an incident came of stays, as an event of an incident does.
+        let part: Option<Option<i64>> = connection
+            .prepare_cached(
+                "DELETE FROM run_part WHERE event = ?1 AND run = ?2 \
+                 AND NOT EXISTS (SELECT 1 FROM incident WHERE run = ?2) RETURNING body",
+            )?
+            .query_row([event, Id(*run)], |row| row.get(0))
+            .optional()?;
+        if let Some(body) = part.flatten() {
+            blobs::release(connection, body)?;
+        }
         for table in ["journal", "run_actions", "timer"] {
             connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([Id(*run)])?;
         }
         let mut needed = connection.prepare_cached(
             "SELECT 1 FROM event_run e WHERE e.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id = e.run) \
-             OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run))",
+             OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run)) \
+             UNION ALL SELECT 1 FROM run_part WHERE event = ?1",
         )?;
         if !needed.exists([event])? {
             delete_event(connection, event)?;

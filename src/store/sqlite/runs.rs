@@ -117,14 +117,14 @@ pub(super) fn record(
 pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> Result<Option<Incident>, StoreError> {
     let Finish { run, status, at, error, actions: _, fallback } = finish;
     let connection = writing.connection;
-    if status == RunStatus::Running {
-        return Err(StoreError::Failed(format!("run {run} cannot end as Running").into()));
+    if matches!(status, RunStatus::Running | RunStatus::Waiting) {
+        return Err(StoreError::Failed(format!("run {run} cannot end as {}", status.as_str()).into()));
     }
     let ended = (!is_open(status)).then_some(At(at));
     let changed = connection
         .prepare_cached(
             "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, error = ?4 \
-             WHERE id = ?1 AND status IN ('Running', 'Suspended')",
+             WHERE id = ?1 AND status IN ('Running', 'Suspended', 'Waiting')",
         )?
         .execute(params![Id(run), Name(status), ended, error.map(|error| error.to_string())])?;
     if changed == 0 {
@@ -150,9 +150,10 @@ pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> 
 pub(super) fn load(connection: &Connection, blobs: &Blobs, run: RunId) -> Result<Option<StoredRun>, StoreError> {
     let mut rows = connection.prepare_cached(
         "SELECT r.status, p.name, v.hash, r.event, e.kind, e.summary, e.resembles, r.started, r.ended, r.seed, \
-         e.outputs, e.body, r.error, a.actions \
+         iif(t.run IS NULL, e.outputs, t.outputs), iif(t.run IS NULL, e.body, t.body), r.error, a.actions \
          FROM run r JOIN version v ON v.id = r.version JOIN playbook p ON p.id = v.playbook \
-         JOIN event e ON e.id = r.event LEFT JOIN run_actions a ON a.run = r.id WHERE r.id = ?1",
+         JOIN event e ON e.id = r.event LEFT JOIN run_actions a ON a.run = r.id \
+         LEFT JOIN run_part t ON t.event = r.event AND t.run = r.id WHERE r.id = ?1",
     )?;
     let stored = rows.query_row([Id(run)], |row| {
         let stored = StoredRun {

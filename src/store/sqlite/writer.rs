@@ -1,7 +1,7 @@
 //! The one writer: a thread that takes whatever waits and commits it together.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -32,6 +32,8 @@ pub(super) struct Memo {
     pub versions: HashMap<String, (i64, i64)>,
     /// The number the next history row takes.
     pub history: Option<i64>,
+    /// Playbooks of which every running run is marked as limited.
+    pub limited: HashSet<i64>,
 }
 
 trait Job: Send {

@@ -105,7 +105,7 @@ impl Reader {
                 let run = run.map(|run| run.to_string());
                 tracing::info!(connection, folder, %event, run, "report is a duplicate");
             }
-            Verdict::Skipped { because } => {
+            Verdict::Skipped { because } | Verdict::Busy { because } => {
                 self.count("skipped");
                 tracing::info!(connection, folder, because, "report skipped");
             }

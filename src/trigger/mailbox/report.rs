@@ -17,7 +17,7 @@ use crate::{
         intake::{Decision, Listening, Report, Uniqueness},
         mailbox::{Burial, FeedName, MailTaskKind, MessageRef, NewMailTask},
     },
-    trigger::intake::Door,
+    trigger::intake::{Arrival, Door},
 };
 
 /// A mail as a reader found it.
@@ -81,7 +81,7 @@ pub(super) fn sort(
     let read = std::panic::catch_unwind(AssertUnwindSafe(|| mail::read(&raw, mail.received)));
     let reason = match read {
         Ok(Ok(message)) => {
-            return report(message, raw, mail.message, feed, live, door, vault).map(Sorted::Report);
+            return report(message, raw, mail.message, feed, live, door, vault, at).map(Sorted::Report);
         }
         Ok(Err(unreadable)) => unreadable.to_string(),
         Err(panic) => format!("reading it failed by a mistake of Larum's own: {}", panic_text(panic.as_ref())),
@@ -136,8 +136,13 @@ fn report(
     live: &[Live],
     door: &Door,
     vault: &Vault,
+    at: DateTime<Utc>,
 ) -> Result<Report, StoreError> {
     let Message { trigger, message_id, content_hash, remarks, subject } = message;
+    let outputs =
+        if remarks.is_empty() { json!({"body": trigger}) } else { json!({"body": trigger, "remarks": remarks}) };
+    let outputs: Arc<str> = Arc::from(outputs.to_string());
+    let arrival = Arrival { kind: "mailbox", event: Uuid::now_v7(), outputs: &outputs, at };
     let own = message_id.as_deref().is_some_and(|id| guard::is_own_message_id(vault, id));
     let mut playbooks = Vec::new();
     let (mut seen, mut target) = (false, None);
@@ -147,7 +152,12 @@ fn report(
                 let playbook = live.playbook.name.clone();
                 playbooks.push(Listening { playbook, decision: Decision::Skip { because } });
             } else {
-                playbooks.push(door.start(live)?);
+                let decided = door.start(live, &arrival)?;
+                let starts = matches!(decided.decision, Decision::Start(_));
+                playbooks.push(decided);
+                if !starts {
+                    continue;
+                }
                 seen |= listens.after.mark_seen;
                 // A mail can be moved once: the first playbook by name that asks for it decides.
                 target = target.or(listens.after.move_to.as_ref());
@@ -165,19 +175,18 @@ fn report(
         Some(id) => format!("{subject} <{id}>"),
         None => subject,
     };
-    let outputs =
-        if remarks.is_empty() { json!({"body": trigger}) } else { json!({"body": trigger, "remarks": remarks}) };
+    let event = arrival.event;
     let skipped = match (own, playbooks.is_empty()) {
         (true, _) => Some("our own mail".to_owned()),
         (false, true) => Some("no playbook listens".to_owned()),
         (false, false) => None,
     };
     Ok(Report {
-        event: Uuid::now_v7(),
+        event,
         kind: "mailbox",
         uniqueness: Uniqueness::Mail { message_id, content_hash },
         summary,
-        outputs: Arc::from(outputs.to_string()),
+        outputs,
         raw: Some(raw),
         playbooks,
         mail_tasks,
