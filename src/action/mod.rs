@@ -3,13 +3,18 @@
 mod compose;
 mod convert_html_to_text;
 mod create_incident;
+mod create_table;
 mod effect;
+mod filter_array;
 pub mod http;
 mod input;
+mod join;
 mod outcome;
 mod parse_json;
+mod select;
 mod send_email;
 mod shape;
+mod time;
 mod variables;
 
 pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services};
@@ -84,9 +89,19 @@ pub static ACTIONS: &[ActionType] = &[
     compose::ACTION,
     convert_html_to_text::ACTION,
     create_incident::ACTION,
+    create_table::ACTION,
+    filter_array::ACTION,
     http::ACTION,
+    join::ACTION,
     parse_json::ACTION,
+    select::ACTION,
     send_email::ACTION,
+    time::add_to_time::ACTION,
+    time::convert_time_zone::ACTION,
+    time::current_time::ACTION,
+    time::get_future_time::ACTION,
+    time::get_past_time::ACTION,
+    time::subtract_from_time::ACTION,
     variables::SET,
     variables::INCREMENT,
     variables::DECREMENT,

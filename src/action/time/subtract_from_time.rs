@@ -1,0 +1,43 @@
+//! `subtract_from_time`: a timestamp moved back, Logic Apps' Subtract from time.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Unit, moved};
+use crate::{
+    action::{ActionType, Nature, Outcome, Returns, input},
+    playbook::ActionSpec,
+};
+
+const NAME: &str = "subtract_from_time";
+
+/// Moves a timestamp back by a number of units; `actions.ID` is the new one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Inputs {
+    /// The timestamp, such as `@trigger.receivedDateTime`.
+    base_time: String,
+    /// How many units, a whole number.
+    interval: i64,
+    /// `Second`, `Minute`, `Hour`, `Day`, `Week`, `Month` or `Year`. A month later than 31 January is the last day of
+    /// February.
+    #[schemars(with = "Unit")]
+    time_unit: String,
+    /// A .NET format such as `yyyy-MM-dd HH:mm`. Default `o`, `2026-01-31T12:00:00.0000000Z`.
+    #[serde(default)]
+    format: Option<String>,
+}
+
+pub(in crate::action) const ACTION: ActionType = ActionType {
+    spec: ActionSpec::new(NAME, || schemars::schema_for!(Inputs)),
+    nature: Nature::Pure(execute),
+    returns: Returns::Body,
+};
+
+pub(super) fn execute(input: &Value) -> Outcome {
+    match input::read::<Inputs>(NAME, input) {
+        Ok(Inputs { base_time, interval, time_unit, format }) => moved(&base_time, interval.checked_neg(), &time_unit, format.as_deref()),
+        Err(outcome) => *outcome,
+    }
+}
