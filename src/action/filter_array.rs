@@ -28,7 +28,11 @@ enum Condition {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec { per_item: Some("where"), ..ActionSpec::new("filter_array", || schemars::schema_for!(Inputs)) },
+    spec: ActionSpec {
+        per_item: Some("where"),
+        sought_as: &["filter", "query"],
+        ..ActionSpec::new("filter_array", || schemars::schema_for!(Inputs))
+    },
     nature: Nature::PerItem(execute),
     returns: Returns::Body,
 };

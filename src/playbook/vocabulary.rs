@@ -7,6 +7,9 @@ use super::VariableType;
 pub struct ActionSpec {
     /// The name after `action:`.
     pub name: &'static str,
+    /// Other names under which authors look for it, Logic Apps' own among them, in lower case and without `_`. It does
+    /// not go by them; whoever writes one is told the right one.
+    pub sought_as: &'static [&'static str],
     /// The JSON schema of `with:`, made from the input struct's fields and doc comments.
     pub inputs: fn() -> schemars::Schema,
     /// The input that names a handlebars template (`template:` of send_email): it must be written out, and the machine
@@ -32,6 +35,7 @@ impl ActionSpec {
     pub const fn new(name: &'static str, inputs: fn() -> schemars::Schema) -> Self {
         Self {
             name,
+            sought_as: &[],
             inputs,
             template_input: None,
             connections: &[],

@@ -93,7 +93,15 @@ struct ConvertHtmlToText {
     html: String,
 }
 
-/// create_incident, send_email, http, convert_html_to_text and compose.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct FilterArray {
+    from: Vec<serde_json::Value>,
+    r#where: String,
+}
+
+/// create_incident, send_email, http, convert_html_to_text, compose and filter_array.
 pub fn vocabulary() -> Vec<ActionSpec> {
     let spec = |name, inputs, template_input, connections, retries| ActionSpec {
         template_input,
@@ -107,5 +115,9 @@ pub fn vocabulary() -> Vec<ActionSpec> {
         spec("http", || schema_for!(Http), None, &["http"], true),
         spec("convert_html_to_text", || schema_for!(ConvertHtmlToText), None, &[], false),
         spec("compose", || schema_for!(Compose), None, &[], false),
+        ActionSpec {
+            sought_as: &["filter", "query"],
+            ..spec("filter_array", || schema_for!(FilterArray), None, &[], false)
+        },
     ]
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up what it needs has failed")]
 
+mod actions;
 mod crashes;
 mod house;
 mod journeys;

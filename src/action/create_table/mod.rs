@@ -58,7 +58,11 @@ struct Column {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec { per_item: Some("columns"), ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs)) },
+    spec: ActionSpec {
+        per_item: Some("columns"),
+        sought_as: &["createcsvtable", "createhtmltable", "csvtable", "htmltable", "table"],
+        ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs))
+    },
     nature: Nature::PerItem(execute),
     returns: Returns::Body,
 };
@@ -72,6 +76,8 @@ fn execute(input: &Value, columns: Vec<Value>) -> Outcome {
 
 fn table(input: &Value, columns: &[Value]) -> Result<String, Box<Outcome>> {
     let inputs = input::read::<Inputs>(NAME, input)?;
+    // Without `columns`, or where they come out as null, there is null for each element.
+    let columns = if columns.iter().all(Value::is_null) { &[] } else { columns };
     let columns: Result<Vec<Vec<Column>>, _> = columns.iter().map(Deserialize::deserialize).collect();
     let columns = columns.map_err(|_| bad("`columns` must be a list of maps with `header`, a text, and `value`"))?;
     // The first element says the headers.
@@ -90,7 +96,8 @@ fn table(input: &Value, columns: &[Value]) -> Result<String, Box<Outcome>> {
         }
     }
     let head: Vec<Cow<'_, str>> = keys.keys().map(|key| key.as_str().into()).collect();
-    let cell = |item: &Map<String, Value>, key: &str| item.get(key).map(expression::text).unwrap_or_default().into_owned();
+    let cell =
+        |item: &Map<String, Value>, key: &str| item.get(key).map(expression::text).unwrap_or_default().into_owned();
     let rows = items.iter().map(|item| head.iter().map(|key| cell(item, key).into()).collect());
     write(&inputs, &head, rows)
 }

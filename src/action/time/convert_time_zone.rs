@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{outcome};
+use super::outcome;
 use crate::{
     action::{ActionType, Nature, Outcome, Returns, input},
     expression::convert_time_zone,

@@ -36,7 +36,9 @@ pub(in crate::action) const ACTION: ActionType = ActionType {
 
 pub(super) fn execute(input: &Value, now: DateTime<Utc>) -> Outcome {
     match input::read::<Inputs>(NAME, input) {
-        Ok(Inputs { interval, time_unit, format }) => moved(&written(now), interval.checked_neg(), &time_unit, format.as_deref()),
+        Ok(Inputs { interval, time_unit, format }) => {
+            moved(&written(now), interval.checked_neg(), &time_unit, format.as_deref())
+        }
         Err(outcome) => *outcome,
     }
 }

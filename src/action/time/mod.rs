@@ -80,7 +80,10 @@ mod tests {
                 added(json!({"base_time": base, "interval": -36, "time_unit": "hours", "format": "g"})),
                 "1/30/2026 12:00 AM",
             ),
-            (subtracted(json!({"base_time": base, "interval": 2, "time_unit": "week"})), "2026-01-17T12:00:00.0000000Z"),
+            (
+                subtracted(json!({"base_time": base, "interval": 2, "time_unit": "week"})),
+                "2026-01-17T12:00:00.0000000Z",
+            ),
             (future(json!({"interval": 5, "time_unit": "Day", "format": "yyyy-MM-dd"})), "2025-11-29"),
             (past(json!({"interval": 5, "time_unit": "Day", "format": "yyyy-MM-dd"})), "2025-11-19"),
         ];

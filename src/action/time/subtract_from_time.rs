@@ -37,7 +37,9 @@ pub(in crate::action) const ACTION: ActionType = ActionType {
 
 pub(super) fn execute(input: &Value) -> Outcome {
     match input::read::<Inputs>(NAME, input) {
-        Ok(Inputs { base_time, interval, time_unit, format }) => moved(&base_time, interval.checked_neg(), &time_unit, format.as_deref()),
+        Ok(Inputs { base_time, interval, time_unit, format }) => {
+            moved(&base_time, interval.checked_neg(), &time_unit, format.as_deref())
+        }
         Err(outcome) => *outcome,
     }
 }

@@ -339,7 +339,9 @@ fn spec(given: Given<'_>, vocabulary: &Vocabulary, faults: &mut Faults) -> Optio
     if let Some(spec) = vocabulary.iter().find(|spec| spec.name.eq_ignore_ascii_case(name)) {
         return Some(*spec);
     }
-    let help = match nearest(name, vocabulary.iter().map(|spec| spec.name)) {
+    let bare = name.replace(['_', '-', ' '], "").to_lowercase();
+    let sought = vocabulary.iter().find(|spec| spec.sought_as.contains(&bare.as_str())).map(|spec| spec.name);
+    let help = match sought.or_else(|| nearest(name, vocabulary.iter().map(|spec| spec.name))) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let names: Vec<&str> = vocabulary.iter().map(|spec| spec.name).collect();
