@@ -73,6 +73,7 @@ fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
             "create-incident-from-form",
             "create-incident-from-labelled-mail",
             "create-incident-from-shared-mailbox",
+            "create-incident-from-webhook",
             "weekly-access-review",
         ]
     );
@@ -272,7 +273,7 @@ actions:
 #[test]
 fn every_key_of_the_configuration_is_read() {
     let text = "
-server: {listen: '0.0.0.0:80', public_url: https://reports.example.com, trusted_proxies: [10.0.0.0/8, '::1'], form_posts_per_minute: 5}
+server: {listen: '0.0.0.0:80', public_url: https://reports.example.com, trusted_proxies: [10.0.0.0/8, '::1'], form_posts_per_minute: 5, hook_calls_per_minute: 6}
 data: /var/lib/larum
 playbooks: [playbooks, more/one.yaml]
 connections:
@@ -295,6 +296,16 @@ connections:
       authentication: {type: basic, username: larum, password: {env: API}}
       allow_networks: [192.168.0.0/16]
   other: {http: {base_url: https://other.example.com, authentication: {type: Bearer, token: {env: TOKEN}}}}
+  github: {webhook: {header: X-Hub-Signature-256, prefix: 'sha256=', secret: [{env: NEW}, {env: OLD}]}}
+  slack:
+    webhook:
+      header: X-Slack-Signature
+      algorithm: sha512
+      encoding: base64
+      secret: {file: slack}
+      secret_encoding: base64
+      signs: 'v0:{X-Slack-Request-Timestamp}:{body}!'
+      timestamp: {header: X-Slack-Request-Timestamp, tolerance: 1m}
 workspace: {subscription: 12345678-0000-0000-0000-000000000000, resource_group: soc, name: main}
 runs: {keep: 30d}
 parameters:

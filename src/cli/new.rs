@@ -20,6 +20,7 @@ gallery![
     "create-incident-from-form",
     "create-incident-from-labelled-mail",
     "create-incident-from-shared-mailbox",
+    "create-incident-from-webhook",
     "weekly-access-review",
 ];
 

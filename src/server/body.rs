@@ -102,6 +102,6 @@ async fn collect(body: Body, most: usize) -> Result<Bytes, Box<Problem>> {
 }
 
 fn too_large(most: usize) -> Box<Problem> {
-    let message = format!("A submission may have at most {} MB.", most / KIB / KIB);
+    let message = format!("The body may have at most {} MB.", most / KIB / KIB);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLarge", "This is too large", message)
 }

@@ -75,7 +75,7 @@ async fn take_in(site: &Site, request: Request) -> Result<Response, Box<Problem>
     let key = idempotency_key(headers)?;
     let content_type = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let value = content::value(content_type.as_deref(), body.bytes.clone()).await;
-    let value = value.map_err(|fault| bad_request(capitalised(&fault.to_string())))?;
+    let value = value.map_err(|fault| bad_request(sentence(&fault.to_string())))?;
     fits_schema(&hook, &value)?;
     let call =
         HookCall { method, headers: shown(headers, signed), queries: shown_queries(query), parameters, body: value };
@@ -133,8 +133,7 @@ fn unsigned(hook: &Hook, fault: &SignatureFault) -> Box<Problem> {
 
 fn unauthorised(hook: &Hook, reason: &str) -> Box<Problem> {
     tracing::warn!(webhook = %hook.trigger.path, playbook = %hook.live.playbook.name, reason, "a call of a webhook was refused");
-    let message = format!("{}.", capitalised(reason));
-    Problem::new(StatusCode::UNAUTHORIZED, "Unauthorized", "This call is not signed", message)
+    Problem::new(StatusCode::UNAUTHORIZED, "Unauthorized", "This call is not signed", sentence(reason))
 }
 
 fn fits_schema(hook: &Hook, value: &Value) -> Result<(), Box<Problem>> {
@@ -159,8 +158,7 @@ async fn take(
 ) -> Result<Option<(RunId, bool)>, Box<Problem>> {
     let failed = |error: &StoreError| not_stored(hook, error);
     let intake = hook.intake(&site.door, call, idempotency_key).map_err(|error| failed(&error))?;
-    let intake =
-        intake.map_err(|fault| bad_request(format!("{}.", capitalised(fault.to_string().trim_end_matches('.')))))?;
+    let intake = intake.map_err(|fault| bad_request(sentence(&fault.to_string())))?;
     // The caller can mend it, so it is told and nothing is kept.
     if let Some(fault) = intake.reports.iter().flat_map(|report| &report.playbooks).find_map(Listening::fault) {
         return Err(bad_request(fault["message"].as_str().unwrap_or_default()));
@@ -258,7 +256,9 @@ fn not_stored(hook: &Hook, error: &StoreError) -> Box<Problem> {
     unavailable("The call could not be stored, so it was not taken. Send it again in a while.")
 }
 
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+/// A fault's words as a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).chain(['.']).collect()
 }

@@ -60,7 +60,7 @@ pub struct Served {
     pub recovered: watch::Sender<bool>,
     pub stop: oneshot::Sender<()>,
     pub ended: JoinHandle<()>,
-    _data: tempfile::TempDir,
+    pub data: tempfile::TempDir,
 }
 
 pub fn start() -> DateTime<Utc> {
@@ -74,6 +74,7 @@ pub async fn served(playbooks: &[&str], change: impl FnOnce(&mut Config)) -> Ser
     let clock = ManualClock::at(start());
     let mut config = Config { data: data.path().to_owned(), ..Config::default() };
     config.server.form_posts_per_minute = 0;
+    config.server.hook_calls_per_minute = 0;
     change(&mut config);
     let config = Arc::new(config);
     let vault = Vault::ephemeral("key");
@@ -100,7 +101,7 @@ pub async fn served(playbooks: &[&str], change: impl FnOnce(&mut Config)) -> Ser
     let ended = tokio::spawn(serve(listener, site, async {
         let _ = stopped.await;
     }));
-    Served { address, clock, store, library, engine, recovered, stop, ended, _data: data }
+    Served { address, clock, store, library, engine, recovered, stop, ended, data }
 }
 
 /// Keeps these playbooks and puts them, and no others, in force.
