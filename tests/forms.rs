@@ -1,6 +1,7 @@
 //! Forms over HTTP, as people and programs meet them.
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+#[allow(dead_code, reason = "shared with the tests of webhooks")]
 #[path = "forms/kit.rs"]
 mod kit;
 
