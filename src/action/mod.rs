@@ -11,6 +11,7 @@ mod input;
 mod join;
 mod outcome;
 mod parse_json;
+pub mod respond;
 mod select;
 mod send_email;
 mod shape;
@@ -94,6 +95,7 @@ pub static ACTIONS: &[ActionType] = &[
     http::ACTION,
     join::ACTION,
     parse_json::ACTION,
+    respond::ACTION,
     select::ACTION,
     send_email::ACTION,
     time::add_to_time::ACTION,
