@@ -9,5 +9,6 @@ mod journeys;
 mod mortal;
 mod probe;
 mod replay;
+mod rules;
 mod simulation;
 mod statuses;

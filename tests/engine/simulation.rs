@@ -68,6 +68,8 @@ pub struct Simulation {
     pub calls: Vec<(Step, Input, bool)>,
     pub replies: bool,
     pub end: Option<(RunStatus, Option<Value>)>,
+    /// What effects and children answer, by step or id, for each attempt; before what a probe's input says.
+    pub script: BTreeMap<String, Vec<Value>>,
     now: DateTime<Utc>,
 }
 
@@ -84,6 +86,7 @@ impl Simulation {
             calls: Vec::new(),
             replies: false,
             end: None,
+            script: BTreeMap::new(),
             now: house::start(),
         };
         simulation.take(commands);
@@ -167,7 +170,7 @@ impl Simulation {
     pub fn choices(&self) -> Vec<Choice> {
         let effects = self.wanted.iter().filter_map(|wanted| {
             let (step, attempt) = (wanted.step.clone(), wanted.attempt);
-            match answer(wanted) {
+            match self.answer(wanted) {
                 _ if !wanted.started => Some(Choice::Start(step, attempt)),
                 Some(_) => Some(Choice::Finish(step, attempt)),
                 None => None,
@@ -193,7 +196,8 @@ impl Simulation {
                 Event::Started { step: step.clone(), attempt: 1, at, input: input.clone() }
             }
             Choice::Return(step) => {
-                Event::Returned { step: step.clone(), outcome: Outcome::succeeded(json!({"body": 1})), at }
+                let answer = self.scripted(step).and_then(|answers| answers.first()).cloned();
+                Event::Returned { step: step.clone(), outcome: probe::outcome(&answer.unwrap_or(json!(1))), at }
             }
             Choice::Reply => Event::Replied { at },
             Choice::Start(step, attempt) => {
@@ -201,7 +205,7 @@ impl Simulation {
                 Event::Started { step, attempt, at, input }
             }
             Choice::Finish(step, attempt) => {
-                let outcome = answer(self.find(step, *attempt)).unwrap();
+                let outcome = self.answer(self.find(step, *attempt)).unwrap();
                 Event::Finished { step: step.clone(), attempt: *attempt, at, outcome }
             }
         };
@@ -220,11 +224,16 @@ impl Simulation {
         }
         self.end.as_ref().map(|(status, _)| *status).unwrap()
     }
-}
 
-/// What the probe will answer; `None` when it hangs.
-fn answer(wanted: &Wanted) -> Option<Outcome> {
-    let answers = wanted.input["answers"].as_array().cloned().unwrap_or_default();
-    let answer = answers.get(wanted.attempt as usize - 1).or(answers.last()).cloned().unwrap_or_default();
-    (answer != "hang").then(|| probe::outcome(&answer))
+    /// What an effect will answer; `None` when it hangs.
+    fn answer(&self, wanted: &Wanted) -> Option<Outcome> {
+        let own = wanted.input["answers"].as_array();
+        let answers = self.scripted(&wanted.step).or(own).map(Vec::as_slice).unwrap_or_default();
+        let answer = answers.get(wanted.attempt as usize - 1).or(answers.last()).cloned().unwrap_or_default();
+        (answer != "hang").then(|| probe::outcome(&answer))
+    }
+
+    fn scripted(&self, step: &Step) -> Option<&Vec<Value>> {
+        self.script.get(&step.to_string()).or_else(|| self.script.get(&*step.action))
+    }
 }
