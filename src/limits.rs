@@ -211,3 +211,5 @@ pub const UNTIL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3_600);
 pub const SWITCH_CASES: usize = 25;
 /// How long the caller of a webhook waits for the playbook's answer: Logic Apps' own limit.
 pub const REPLY: Duration = Duration::from_secs(120);
+/// Playbooks that start one another, one inside of the other: a circle of them would never end.
+pub const CHILD_DEPTH: u64 = 16;

@@ -4,6 +4,7 @@ mod compose;
 mod convert_html_to_text;
 mod create_incident;
 mod create_table;
+mod delay;
 mod effect;
 mod filter_array;
 pub mod http;
@@ -12,6 +13,7 @@ mod join;
 mod outcome;
 mod parse_json;
 pub mod respond;
+mod run_playbook;
 mod select;
 mod send_email;
 mod shape;
@@ -88,6 +90,9 @@ pub enum Returns {
 /// Every action, by name.
 pub static ACTIONS: &[ActionType] = &[
     compose::ACTION,
+    delay::DELAY,
+    delay::DELAY_UNTIL,
+    run_playbook::ACTION,
     convert_html_to_text::ACTION,
     create_incident::ACTION,
     create_table::ACTION,

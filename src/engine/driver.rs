@@ -114,6 +114,19 @@ impl Engine {
         }
     }
 
+    /// Tells a run that something it waits for came from outside: an answer, or the end of a run it started.
+    pub(super) fn tell(&self, run: RunId) {
+        if let Some(inbox) = self.shared.roster.tell(run) {
+            self.shared.enqueue(Begin::Stored(run), inbox);
+        }
+    }
+
+    /// A wait for what a run answers its caller ([`News::Replied`](super::News)) or its end.
+    #[must_use]
+    pub fn watch_reply(&self, run: RunId) -> Watch {
+        self.shared.watchers.watch_reply(run)
+    }
+
     /// A wait for a run's first incident or its end. Only what happens from now on is heard, so a form calls this with the
     /// run's id before its report goes through the intake door.
     #[must_use]

@@ -3,6 +3,8 @@
 //! [`Plan`] is a playbook laid out; [`Machine`] folds events into commands, with no I/O; the driver performs commands and
 //! journals events through the store. `docs/engine.md` tells the whole.
 
+pub mod admission;
+mod children;
 mod concurrency;
 mod driver;
 mod event;
@@ -10,6 +12,7 @@ mod fallback;
 pub mod journal;
 mod library;
 mod machine;
+mod outside;
 mod plan;
 mod recovery;
 mod retry;
@@ -25,6 +28,7 @@ pub use driver::{Begin, Engine};
 pub use event::{Command, Event, Input};
 pub use library::{Library, Live};
 pub use machine::{Delivered, Machine};
+pub use outside::Question;
 pub use plan::{Plan, UnknownAction};
 pub use secrets::Secrets;
 pub use step::Step;

@@ -16,6 +16,8 @@ use crate::store::RunId;
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     cancel: AtomicBool,
+    /// Something from outside that the run waits for may have come.
+    news: AtomicBool,
     told: Notify,
 }
 
@@ -23,6 +25,11 @@ impl Inbox {
     /// Whether a person ended the run.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.load(Ordering::Acquire)
+    }
+
+    /// Whether something from outside may have come since the last call.
+    pub(crate) fn take_news(&self) -> bool {
+        self.news.swap(false, Ordering::AcqRel)
     }
 
     /// Returns once something was told since the last call.
@@ -61,10 +68,21 @@ impl Roster {
         (!known).then(|| inbox.clone())
     }
 
+    /// Tells a run that something from outside came; it is entered when it was not there, and then the answer is its
+    /// inbox.
+    pub(crate) fn tell(&self, run: RunId) -> Option<Arc<Inbox>> {
+        let mut runs = self.lock();
+        let known = runs.contains_key(&run);
+        let inbox = runs.entry(run).or_default();
+        inbox.news.store(true, Ordering::Release);
+        inbox.told.notify_one();
+        (!known).then(|| inbox.clone())
+    }
+
     /// Lets a run that only waits go, unless it was told something in the meantime.
     pub(crate) fn rest(&self, run: RunId, inbox: &Arc<Inbox>) -> bool {
         let mut runs = self.lock();
-        let goes = !inbox.is_cancelled();
+        let goes = !inbox.is_cancelled() && !inbox.news.load(Ordering::Acquire);
         if goes && runs.get(&run).is_some_and(|known| Arc::ptr_eq(known, inbox)) {
             runs.remove(&run);
         }

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    Begin, Command, Delivered, Event, Input, Machine, News, Plan, Secrets, Step, driver::Shared, fallback, journal,
-    recovery::Orphan, roster::Inbox,
+    Begin, Command, Delivered, Engine, Event, Input, Machine, News, Plan, Secrets, Step, children, driver::Shared,
+    fallback, journal, outside::Calling, recovery::Orphan, roster::Inbox,
 };
 use crate::{
-    action::{Call, Child, Effect, EffectKind, Identity, LocalChange, Nature, Outcome, Performed, RunInfo},
+    action::{Call, Effect, EffectKind, Identity, LocalChange, Nature, Outcome, Performed, RunInfo},
     metrics::{EffectLabels, RunLabels},
     store::{
         RunId, StoreError,
@@ -73,6 +73,17 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
     run.drive().await
 }
 
+/// The machine of a run at its start. A fresh run starts at the very instant that a recovered one reads from the store.
+pub(super) fn start(
+    plan: &Arc<Plan>,
+    stored: &StoredRun,
+    info: Arc<RunInfo>,
+    secrets: Arc<Secrets>,
+) -> (Machine, Vec<Command>) {
+    let at = stored.started.trunc_subsecs(INSTANT_DIGITS);
+    Machine::start(plan.clone(), Delivered { info, at, seed: stored.seed, secrets })
+}
+
 /// Stops a run that cannot be driven, so that a person sees it.
 async fn suspend(shared: &Arc<Shared>, stored: &StoredRun, code: &str, message: &str) -> Result<(), StoreError> {
     let error = json!({"code": code, "message": message});
@@ -103,25 +114,29 @@ async fn close(
     report: Option<&RunInfo>,
 ) -> Result<(), StoreError> {
     let (run, at) = (stored.run, shared.services.clock.now());
+    let parent = children::parent(&info(stored));
     let finish = || {
         let (error, actions) = (error.cloned(), actions.to_owned());
         let fallback = report.and_then(|report| fallback::for_run(report, true, status, error.as_ref()));
-        shared.services.store.finish(Finish { run, status, at, error, actions, fallback })
+        shared.services.store.finish(Finish { run, status, at, error, actions, fallback, parent })
     };
     if let Some(incident) = shared.patiently(finish).await? {
         shared.services.metrics.incidents.inc();
-        shared.watchers.tell(run, News::Incident(incident.number));
+        shared.watchers.tell(run, &News::Incident(incident.number));
         tracing::info!(incident = incident.number, %run, playbook = %stored.playbook, "incident created");
     }
     let labels = RunLabels { playbook: stored.playbook.clone(), status: status.as_str() };
     shared.services.metrics.runs.get_or_create(&labels).inc();
-    shared.watchers.tell(run, News::Ended(status));
+    shared.watchers.tell(run, &News::Ended(status));
+    if let Some(parent) = parent {
+        Engine { shared: shared.clone() }.tell(parent);
+    }
     shared.vacated(&stored.playbook).await;
     Ok(())
 }
 
 /// What actions learn of their run.
-fn info(stored: &StoredRun) -> Arc<RunInfo> {
+pub(super) fn info(stored: &StoredRun) -> Arc<RunInfo> {
     Arc::new(RunInfo {
         run: stored.run,
         playbook: stored.playbook.clone(),
@@ -157,41 +172,35 @@ struct Wanted {
     progress: Progress,
 }
 
-/// A run of another playbook that a step asked for.
-struct Calling {
-    step: Step,
-    child: Child,
-    journalled: Input,
-    is_journalled: bool,
-}
-
 /// What an effect came to.
 type Landed = Result<(Step, u32, Performed), futures::future::Aborted>;
 
-struct Run<'s> {
-    shared: &'s Arc<Shared>,
-    inbox: &'s Arc<Inbox>,
+pub(super) struct Run<'s> {
+    pub(super) shared: &'s Arc<Shared>,
+    pub(super) inbox: &'s Arc<Inbox>,
     /// Where it came from; its journal and outputs are taken out.
     stored: StoredRun,
-    info: Arc<RunInfo>,
+    pub(super) info: Arc<RunInfo>,
     plan: Arc<Plan>,
-    secrets: Arc<Secrets>,
+    pub(super) secrets: Arc<Secrets>,
     machine: Machine,
     wanted: Vec<Wanted>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     timers: BTreeMap<u64, DateTime<Utc>>,
     /// Steps that wait for an answer from outside.
-    awaits: Vec<Step>,
+    pub(super) awaits: Vec<Step>,
     /// Runs of other playbooks that steps wait for.
-    calls: Vec<Calling>,
+    pub(super) calls: Vec<Calling>,
     /// The answer to the caller, until it is on record.
-    reply: Option<Value>,
+    pub(super) reply: Option<Value>,
     /// Timers that may have rows in the store.
     rows: Vec<u64>,
     end: Option<(RunStatus, Option<Value>)>,
     incident: Option<u64>,
     /// An incident may exist that this process did not see.
     recovered: bool,
+    /// Something it waits for from outside was not looked for yet.
+    pub(super) unseen: bool,
 }
 
 impl<'s> Run<'s> {
@@ -207,10 +216,7 @@ impl<'s> Run<'s> {
         stored.outputs = "".into();
         let journal = std::mem::take(&mut stored.journal);
         let secrets = shared.versions.secrets(plan);
-        // A fresh run starts at the very instant that a recovered one reads from the store.
-        let at = stored.started.trunc_subsecs(INSTANT_DIGITS);
-        let delivered = Delivered { info: info.clone(), at, seed: stored.seed, secrets: secrets.clone() };
-        let (machine, commands) = Machine::start(plan.clone(), delivered);
+        let (machine, commands) = start(plan, &stored, info.clone(), secrets.clone());
         let mut run = Self {
             shared,
             inbox,
@@ -225,6 +231,7 @@ impl<'s> Run<'s> {
             awaits: Vec::new(),
             calls: Vec::new(),
             reply: None,
+            unseen: false,
             rows: Vec::new(),
             end: None,
             incident: None,
@@ -244,12 +251,12 @@ impl<'s> Run<'s> {
         self.rows = self.timers.keys().copied().collect();
     }
 
-    fn id(&self) -> RunId {
+    pub(super) fn id(&self) -> RunId {
         self.stored.run
     }
 
     /// The instant of a new event: the clock's, and never before the last event's.
-    fn at(&self) -> DateTime<Utc> {
+    pub(super) fn at(&self) -> DateTime<Utc> {
         self.shared.services.clock.now().trunc_subsecs(INSTANT_DIGITS).max(self.machine.now())
     }
 
@@ -269,7 +276,7 @@ impl<'s> Run<'s> {
                 return self.finish(status, error).await;
             }
             let stops = *draining.borrow();
-            if (!stops && self.launch().await?) || self.wake().await? {
+            if (!stops && (self.launch().await? || self.hear_others().await?)) || self.wake().await? {
                 continue;
             }
             if self.flights.is_empty() {
@@ -296,7 +303,9 @@ impl<'s> Run<'s> {
             match command {
                 Command::Perform { step, attempt, action, input, journalled } => {
                     let known = self.shared.actions.iter().find(|known| known.spec.name == action);
-                    if let Some(Nature::Effect(effect)) = known.map(|known| &known.nature) {
+                    if let Some(Nature::Effect(effect) | Nature::Approval { ask: effect, .. }) =
+                        known.map(|known| &known.nature)
+                    {
                         let (effect, progress) = (*effect, Progress::New);
                         self.wanted.push(Wanted { step, attempt, action, effect, input, journalled, progress });
                     }
@@ -306,9 +315,13 @@ impl<'s> Run<'s> {
                     self.awaits.retain(|awaited| *awaited != step);
                     self.calls.retain(|call| call.step != step);
                 }
-                Command::Await { step } => self.awaits.push(step),
+                Command::Await { step } => {
+                    self.awaits.push(step);
+                    self.unseen = true;
+                }
                 Command::Call { step, child, journalled } => {
-                    self.calls.push(Calling { step, child, journalled, is_journalled: false });
+                    self.calls.push(Calling { step, child, journalled, is_journalled: false, run: None });
+                    self.unseen = true;
                 }
                 Command::Reply { response } => self.reply = Some(response),
                 Command::Sleep { timer, until } => {
@@ -340,6 +353,9 @@ impl<'s> Run<'s> {
                 let started = |wanted: &&mut Wanted| wanted.step == *step && wanted.attempt == *attempt;
                 if let Some(wanted) = self.wanted.iter_mut().find(started) {
                     wanted.progress = Progress::Journalled;
+                }
+                for call in self.calls.iter_mut().filter(|call| call.step == *step) {
+                    call.is_journalled = true;
                 }
             }
             Event::Finished { step, attempt, .. } => {
@@ -451,7 +467,7 @@ impl<'s> Run<'s> {
         Event::Finished { step: step.clone(), attempt, at: self.at(), outcome }
     }
 
-    fn encode(&self, event: &Event) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn encode(&self, event: &Event) -> Result<Vec<u8>, StoreError> {
         let seal = self.is_secure(event).then_some((&self.shared.services.vault, self.id()));
         journal::encode(event, seal).map_err(|error| StoreError::Failed(error.to_string().into()))
     }
@@ -470,12 +486,12 @@ impl<'s> Run<'s> {
     }
 
     /// A record without content at the journal's end. Timers on disk go with it; a run that rests writes them anew.
-    fn blank(&self) -> Blank {
+    pub(super) fn blank(&self) -> Blank {
         Blank { run: self.id(), first: self.machine.events(), unsleep: self.rows.clone() }
     }
 
     /// Journals events and applies them.
-    async fn commit(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
+    pub(super) async fn commit(&mut self, events: Vec<Event>) -> Result<(), StoreError> {
         let bytes = events.iter().map(|event| self.encode(event)).collect::<Result<Vec<_>, _>>()?;
         let (store, blank) = (&self.shared.services.store, self.blank());
         let recorded = self.shared.patiently(|| store.record(blank.with(bytes.clone()))).await?;
@@ -515,7 +531,7 @@ impl<'s> Run<'s> {
         self.apply(&recorded.events)
     }
 
-    fn apply(&mut self, events: &[Vec<u8>]) -> Result<(), StoreError> {
+    pub(super) fn apply(&mut self, events: &[Vec<u8>]) -> Result<(), StoreError> {
         self.rows.clear();
         events
             .iter()
@@ -526,7 +542,7 @@ impl<'s> Run<'s> {
     fn made(&mut self, incident: u64) {
         self.incident = self.incident.or(Some(incident));
         self.shared.services.metrics.incidents.inc();
-        self.shared.watchers.tell(self.id(), News::Incident(incident));
+        self.shared.watchers.tell(self.id(), &News::Incident(incident));
         tracing::info!(incident, run = %self.id(), playbook = %self.info.playbook, "incident created");
     }
 
@@ -617,9 +633,18 @@ impl<'s> Run<'s> {
         let (run, at) = (self.id(), self.at());
         let store = &self.shared.services.store;
         let wanted = self.plan.playbook.fallback && self.incident.is_none();
+        let parent = children::parent(&self.info);
         let finish = || {
             let fallback = fallback::for_run(&self.info, wanted, status, error.as_ref());
-            store.finish(Finish { run, status, at, error: error.clone(), actions: self.machine.records(), fallback })
+            store.finish(Finish {
+                run,
+                status,
+                at,
+                error: error.clone(),
+                actions: self.machine.records(),
+                fallback,
+                parent,
+            })
         };
         if let Some(incident) = self.shared.patiently(finish).await? {
             self.made(incident.number);
@@ -628,7 +653,10 @@ impl<'s> Run<'s> {
         }
         let labels = RunLabels { playbook: self.info.playbook.clone(), status: status.as_str() };
         self.shared.services.metrics.runs.get_or_create(&labels).inc();
-        self.shared.watchers.tell(run, News::Ended(status));
+        self.shared.watchers.tell(run, &News::Ended(status));
+        if let Some(parent) = parent {
+            Engine { shared: self.shared.clone() }.tell(parent);
+        }
         self.shared.vacated(&self.info.playbook).await;
         let (playbook, status) = (&self.info.playbook, status.as_str());
         match (status, error.as_ref().and_then(|error| error.get("code")).and_then(Value::as_str)) {
@@ -642,14 +670,14 @@ impl<'s> Run<'s> {
 }
 
 /// Where in a run's journal a record goes.
-struct Blank {
+pub(super) struct Blank {
     run: RunId,
     first: u64,
     unsleep: Vec<u64>,
 }
 
 impl Blank {
-    fn with(&self, events: Vec<Vec<u8>>) -> Record {
+    pub(super) fn with(&self, events: Vec<Vec<u8>>) -> Record {
         Record { unsleep: self.unsleep.clone(), ..Record::events(self.run, self.first, events) }
     }
 }
@@ -659,7 +687,7 @@ fn started(wanted: &Wanted, at: DateTime<Utc>) -> Event {
 }
 
 /// Secrets never reach the journal: live and replay see the same.
-fn redact(secrets: &Secrets, outcome: &mut Outcome) {
+pub(super) fn redact(secrets: &Secrets, outcome: &mut Outcome) {
     if secrets.is_empty() {
         return;
     }

@@ -18,8 +18,8 @@ mod value;
 
 pub use error::{CompileError, CompileErrorKind, EvalError};
 pub use functions::{
-    DateError, EXAMPLE_CONTEXT, Family, Function, TimeUnit, add_to_time, convert_time_zone, functions,
-    nearest_time_zone, time_zone,
+    DateError, EXAMPLE_CONTEXT, Family, Function, TimeUnit, add_to_time, convert_time_zone, functions, instant,
+    instant_after, nearest_time_zone, time_zone,
 };
 pub use handlebars::Partials;
 pub use json_scope::JsonScope;

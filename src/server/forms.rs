@@ -311,7 +311,7 @@ async fn progress(site: &Site, run: RunId, wait: Duration) -> Progress {
     match so_far(site, run).await {
         Ok(Progress::Running) if !wait.is_zero() => match timeout(wait, watch.news()).await {
             Ok(Some(News::Incident(number))) => Progress::Incident(number),
-            Ok(Some(News::Ended(_))) => Progress::Ended,
+            Ok(Some(News::Ended(_) | News::Replied(_))) => Progress::Ended,
             Ok(None) | Err(_) => Progress::Running,
         },
         Ok(known) => known,

@@ -19,7 +19,7 @@ use crate::incident::Incident;
 use intake::{Intake, Verdict};
 use mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask};
 use query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage};
-use run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer};
+use run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer};
 
 /// Names a run; version 7, so that ids sort by age.
 pub type RunId = Uuid;
@@ -124,6 +124,13 @@ pub trait Store: Send + Sync + 'static {
     async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError>;
     /// Ends a run (or suspends it), with its action records and, for a report that came to nothing, the fallback incident.
     async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError>;
+    /// Keeps an answer from outside for a step that waits for one: the first one counts. A run that left memory is no
+    /// longer one that only waits, so that recovery finds it.
+    async fn signal(&self, signal: Signal) -> Result<SignalVerdict, StoreError>;
+    /// The answers a run was given.
+    async fn signals(&self, run: RunId) -> Result<Vec<Signal>, StoreError>;
+    /// How far a run is and what it answered its caller.
+    async fn run_state(&self, run: RunId) -> Result<Option<RunState>, StoreError>;
     /// Timers that are due, soonest first.
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError>;
     /// When the next timer is due.

@@ -109,13 +109,33 @@ pub struct Record {
     pub unsleep: Vec<u64>,
     /// `Some` when the run now only waits: until when. `None` says that it does something again.
     pub waiting_until: Option<DateTime<Utc>>,
+    /// What the run answers its caller, and the run that waits for that.
+    pub reply: Option<Reply>,
+}
+
+/// A run's answer to its caller.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// `{statusCode, headers, body}`, JSON text.
+    pub response: String,
+    /// The run whose step called.
+    pub parent: Option<RunId>,
 }
 
 impl Record {
     /// A record of events only.
     #[must_use]
     pub fn events(run: RunId, first: u64, events: Vec<Vec<u8>>) -> Self {
-        Self { run, first, events, local: None, sleep: Vec::new(), unsleep: Vec::new(), waiting_until: None }
+        Self {
+            run,
+            first,
+            events,
+            local: None,
+            sleep: Vec::new(),
+            unsleep: Vec::new(),
+            waiting_until: None,
+            reply: None,
+        }
     }
 }
 
@@ -165,6 +185,38 @@ pub struct Finish {
     pub actions: String,
     /// Made in the same transaction when the run itself made no incident.
     pub fallback: Option<Fallback>,
+    /// The run whose step started this one; it has something to do again.
+    pub parent: Option<RunId>,
+}
+
+/// An answer from outside that a step of a run waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    pub run: RunId,
+    /// The step as the engine writes it.
+    pub step: String,
+    pub at: DateTime<Utc>,
+    pub payload: Value,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalVerdict {
+    /// It is on disk, and counts.
+    Taken,
+    /// This one came first, and counts.
+    Already(Box<Signal>),
+    /// The run has ended, or there is none.
+    NoRun,
+}
+
+/// How far a run is, for those who wait for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    pub status: RunStatus,
+    pub error: Option<Value>,
+    /// What it answered its caller.
+    pub reply: Option<Value>,
 }
 
 /// The incident that keeps a failed report from falling silent.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::admission;
-pub use super::admission::Arrival;
+pub use crate::engine::admission::Arrival;
 use crate::{
     clock::Clock,
-    engine::{Begin, Engine, Library, Live},
+    engine::{Begin, Engine, Library, Live, admission},
     playbook::Concurrency,
     store::{
         EventId, Store, StoreError,

@@ -1,6 +1,5 @@
 //! What starts runs. Every trigger hands what it saw to one door, [`intake::Door`].
 
-mod admission;
 pub mod form;
 pub mod intake;
 pub mod mailbox;

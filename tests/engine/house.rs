@@ -221,19 +221,23 @@ async fn live(
     Living { disk: disk.clone(), engine, door, live }
 }
 
-async fn put_in_force(store: &dyn Store, library: &Library, source: &str) -> Live {
-    let playbook = Arc::new(load(source));
-    let bundle = bundle(source);
-    let version = Version {
-        id: bundle.version(),
-        playbook: playbook.name.clone(),
-        path: bundle.path.clone(),
-        bundle: serde_json::to_string(&bundle).unwrap(),
-    };
-    let live = Live { version: version.id.clone(), playbook };
-    store.keep_version(version, start()).await.unwrap();
-    library.set(vec![live.clone()]);
-    live
+/// Puts a playbook in force, and those that stand behind it after a line of `---`. Returns the first.
+async fn put_in_force(store: &dyn Store, library: &Library, sources: &str) -> Live {
+    let mut all = Vec::new();
+    for source in sources.split("\n---\n") {
+        let playbook = Arc::new(load(source));
+        let bundle = bundle(source);
+        let version = Version {
+            id: bundle.version(),
+            playbook: playbook.name.clone(),
+            path: bundle.path.clone(),
+            bundle: serde_json::to_string(&bundle).unwrap(),
+        };
+        all.push(Live { version: version.id.clone(), playbook });
+        store.keep_version(version, start()).await.unwrap();
+    }
+    library.set(all.clone());
+    all.remove(0)
 }
 
 /// Asks until there is an answer.

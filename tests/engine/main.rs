@@ -7,6 +7,7 @@ mod crashes;
 mod house;
 mod journeys;
 mod mortal;
+mod outside;
 mod probe;
 mod replay;
 mod rules;

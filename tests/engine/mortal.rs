@@ -13,7 +13,7 @@ use larum::{
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
-        run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer},
+        run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
     },
 };
 use tokio::sync::Notify;
@@ -118,6 +118,9 @@ through! {
     promote(playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Vec<RunId>;
     playbooks_waiting() -> Vec<String>;
     finish(finish: Finish) -> Option<Incident>;
+    signal(signal: Signal) -> SignalVerdict;
+    signals(run: RunId) -> Vec<Signal>;
+    run_state(run: RunId) -> Option<RunState>;
     due_timers(now: DateTime<Utc>, limit: usize) -> Vec<Timer>;
     next_timer() -> Option<DateTime<Utc>>;
     prune(before: DateTime<Utc>) -> u64;

@@ -76,8 +76,26 @@ const PROBE: ActionType = ActionType {
     returns: Returns::Body,
 };
 
+/// Asks somebody, and returns what they said.
+const ASK: ActionType = ActionType {
+    spec: ActionSpec::new("ask", || schemars::schema_for!(Input)),
+    nature: Nature::Approval {
+        ask: &Probe,
+        answer: |sent, payload| Outcome::succeeded(json!({"body": {"sent": sent["body"], "said": payload}})),
+    },
+    returns: Returns::Body,
+};
+
+/// Answers the caller with its value.
+const ANSWER: ActionType = ActionType {
+    spec: ActionSpec { in_loops: false, ..ActionSpec::new("answer", || schemars::schema_for!(Input)) },
+    nature: Nature::Reply(|input| Ok(json!({"statusCode": 200, "body": input["value"]}))),
+    returns: Returns::Body,
+};
+
 /// The real actions and the probe.
 pub fn actions() -> &'static [ActionType] {
-    static TABLE: LazyLock<Vec<ActionType>> = LazyLock::new(|| ACTIONS.iter().copied().chain([PROBE]).collect());
+    static TABLE: LazyLock<Vec<ActionType>> =
+        LazyLock::new(|| ACTIONS.iter().copied().chain([PROBE, ASK, ANSWER]).collect());
     &TABLE
 }

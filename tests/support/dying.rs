@@ -16,7 +16,7 @@ use larum::{
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
-        run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer},
+        run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
     },
 };
 
@@ -159,6 +159,21 @@ impl Store for Dying {
 
     async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError> {
         self.inner.playbooks_waiting().await
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<SignalVerdict, StoreError> {
+        self.dies("before signal").await;
+        let done = self.inner.signal(signal).await;
+        self.dies("after signal").await;
+        done
+    }
+
+    async fn signals(&self, run: RunId) -> Result<Vec<Signal>, StoreError> {
+        self.inner.signals(run).await
+    }
+
+    async fn run_state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
+        self.inner.run_state(run).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

@@ -221,6 +221,7 @@ impl Machine {
                     slot.work().attempt = 1;
                     slot.work().journalled = Some(journalled.clone());
                     self.start_timeout(plan, at, out);
+                    self.wait_at_most(plan, at, out);
                     out.push(Command::Call { step: self.step(plan, at), child, journalled });
                     return Ok(());
                 }

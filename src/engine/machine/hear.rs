@@ -117,12 +117,28 @@ impl Machine {
         let slot = self.slot_mut(plan, at);
         slot.phase = Phase::Waiting;
         slot.work().sent = sent.outputs.map(Arc::new);
-        if slot.work().timeout.is_none() {
-            // Nobody waits longer than the run may last, and a run in wait needs a time to be woken at.
+        self.wait_at_most(plan, at, out);
+        out.push(Command::Await { step: self.step(plan, at) });
+    }
+
+    /// Nobody waits longer than the run may last, and a run that only waits needs a time to be woken at.
+    pub(super) fn wait_at_most(&mut self, plan: &Plan, at: Place, out: &mut Vec<Command>) {
+        if self.slot_mut(plan, at).work().timeout.is_none() {
             let timer = self.sleep(at, Purpose::Timeout, self.after(limits::RUN_DURATION), out);
             self.slot_mut(plan, at).work().timeout = Some(timer);
         }
-        out.push(Command::Await { step: self.step(plan, at) });
+    }
+
+    /// What a step asks somebody, and how it ended when it no longer waits; `None` when it asks nothing or has not begun.
+    /// Secrets are left out.
+    #[must_use]
+    pub fn asked(&self, step: &Step) -> Option<(Value, Option<ActionStatus>)> {
+        let at = self.place(&self.plan, step)?;
+        let Kind::Call { action, .. } = &self.plan.node_at(at.index).kind else { return None };
+        let slot = self.slot(&self.plan, at);
+        let mut input = slot.input.as_deref().filter(|_| matches!(action.nature, Nature::Approval { .. }))?.clone();
+        self.trigger.secrets.redact(&mut input);
+        Some((input, slot.status))
     }
 
     fn signalled(&mut self, plan: &Plan, step: &Step, payload: &Value, out: &mut Vec<Command>) {

@@ -23,7 +23,9 @@ use serde::Serialize;
 use super::evaluate::Outcome;
 
 pub(crate) use args::{Args, LazyArgs};
-pub use date::{DateError, TimeUnit, add_to_time, convert_time_zone, nearest_time_zone, time_zone};
+pub use date::{
+    DateError, TimeUnit, add_to_time, convert_time_zone, instant, instant_after, nearest_time_zone, time_zone,
+};
 
 /// What a function is about; documentation groups by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

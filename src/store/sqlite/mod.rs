@@ -11,6 +11,7 @@ mod incidents;
 mod intake;
 mod mailbox;
 mod outgoing;
+mod outside;
 mod prune;
 mod reader;
 mod runs;
@@ -27,7 +28,7 @@ use super::{
     intake::{Intake, Verdict},
     mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
     query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
-    run::{Finish, OpenRun, Record, Recorded, StoredRun, Timer},
+    run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
 };
 use crate::incident::Incident;
 use blobs::Blobs;
@@ -266,6 +267,18 @@ impl Store for SqliteStore {
 
     async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError> {
         self.ask(concurrency::playbooks_waiting).await
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<SignalVerdict, StoreError> {
+        self.write(move |writing| outside::signal(writing, &signal)).await
+    }
+
+    async fn signals(&self, run: RunId) -> Result<Vec<Signal>, StoreError> {
+        self.ask(move |connection| outside::signals(connection, run)).await
+    }
+
+    async fn run_state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
+        self.ask(move |connection| outside::state(connection, run)).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

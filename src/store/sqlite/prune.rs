@@ -71,7 +71,7 @@ pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, Store
         if let Some(body) = part.flatten() {
             blobs::release(connection, body)?;
         }
-        for table in ["journal", "run_actions", "timer"] {
+        for table in ["journal", "run_actions", "timer", "signal", "reply"] {
             connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([Id(*run)])?;
         }
         let mut needed = connection.prepare_cached(

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     blobs::{self, Blobs, Parcel},
     codec::{self, At, Dense, Id, Name, Opened},
-    error, incidents,
+    error, incidents, outside,
     writer::Writing,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     store::{
         RunId, StoreError,
         query::{RunFilter, RunSummary},
-        run::{Finish, LocalEffect, OpenRun, Record, Recorded, RunStatus, StoredRun, Timer},
+        run::{Finish, LocalEffect, OpenRun, Record, Recorded, Reply, RunStatus, StoredRun, Timer},
     },
 };
 
@@ -56,7 +56,7 @@ pub(super) fn record(
     dense: Vec<Dense>,
     large: &[Parcel],
 ) -> Result<Recorded, StoreError> {
-    let Record { run, first, mut events, local, sleep, unsleep, waiting_until } = record;
+    let Record { run, first, mut events, local, sleep, unsleep, waiting_until, reply } = record;
     let connection = writing.connection;
     let (status, waited_until, next) = state(writing, run)?;
     // A run that ended takes no more, and whoever is behind the journal does not drive this run.
@@ -104,6 +104,10 @@ pub(super) fn record(
             .prepare_cached("INSERT OR REPLACE INTO timer (run, timer, until) VALUES (?1, ?2, ?3)")?
             .execute(params![Id(timer.run), codec::int(timer.timer), At::not_before(timer.until)])?;
     }
+    if let Some(Reply { response, parent }) = reply {
+        outside::reply(connection, run, &Dense::of(response.as_bytes()))?;
+        parent.map_or(Ok(()), |parent| outside::wake(connection, parent))?;
+    }
     let waiting_until = waiting_until.map(At::not_before);
     if waiting_until != waited_until {
         connection
@@ -115,7 +119,7 @@ pub(super) fn record(
 
 /// Ends a run or suspends it.
 pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> Result<Option<Incident>, StoreError> {
-    let Finish { run, status, at, error, actions: _, fallback } = finish;
+    let Finish { run, status, at, error, actions: _, fallback, parent } = finish;
     let connection = writing.connection;
     if matches!(status, RunStatus::Running | RunStatus::Waiting) {
         return Err(StoreError::Failed(format!("run {run} cannot end as {}", status.as_str()).into()));
@@ -136,6 +140,9 @@ pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> 
         .execute(params![Id(run), actions])?;
     // A suspended run that is resumed asks for its timers anew.
     connection.prepare_cached("DELETE FROM timer WHERE run = ?1")?.execute([Id(run)])?;
+    if let Some(parent) = parent {
+        outside::wake(connection, parent)?;
+    }
     match fallback {
         Some(fallback) if incidents::of_run(connection, run)?.is_none() => {
             let incident = incidents::next(writing, fallback.draft, fallback.provenance, at, fallback.id)?;

@@ -9,7 +9,7 @@ mod zone;
 
 use std::borrow::Cow;
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 
 use serde_json::Value;
@@ -86,6 +86,23 @@ pub fn convert_time_zone(
 ) -> Result<String, DateError> {
     let instant = zone::to_utc(read(base_time)?, zone::named(source)?)?;
     written(zone::from_utc(instant, zone::named(destination)?)?, format, None)
+}
+
+/// The instant a timestamp stands for; one without a zone is UTC.
+///
+/// # Errors
+/// [`DateError::NotATimestamp`].
+pub fn instant(timestamp: &str) -> Result<DateTime<Utc>, DateError> {
+    Ok(read(timestamp)?.time.and_utc())
+}
+
+/// The instant `count` units after `at`.
+///
+/// # Errors
+/// [`DateError::OutOfRange`] when it is outside of the years 1 to 9999.
+pub fn instant_after(at: DateTime<Utc>, count: i64, unit: TimeUnit) -> Result<DateTime<Utc>, DateError> {
+    let at = Timestamp { time: at.naive_utc(), utc: true };
+    Ok(unit::moved(at, count, unit)?.time.and_utc())
 }
 
 fn read(text: &str) -> Result<Timestamp, DateError> {

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::Live;
 use crate::{
-    engine::Live,
     expression::JsonScope,
     limits,
     playbook::Admission,
@@ -33,7 +33,7 @@ pub struct Arrival<'r> {
 ///
 /// # Errors
 /// When the system gives no randomness for a run's seed.
-pub(super) fn decide(live: &Live, arrival: &Arrival<'_>) -> Result<Listening, StoreError> {
+pub fn decide(live: &Live, arrival: &Arrival<'_>) -> Result<Listening, StoreError> {
     let admission = &live.playbook.admission;
     let deliveries = match sort(admission, arrival) {
         Sorted::Deliver(deliveries) => deliveries,
