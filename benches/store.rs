@@ -86,7 +86,15 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
     });
     store.record(Record { local, ..Record::events(run, 0, vec![vec![b'x'; 500]]) }).await?;
     let actions = "x".repeat(800);
-    let finish = Finish { run, status: RunStatus::Succeeded, at: Utc::now(), error: None, actions, fallback: None, parent: None };
+    let finish = Finish {
+        run,
+        status: RunStatus::Succeeded,
+        at: Utc::now(),
+        error: None,
+        actions,
+        fallback: None,
+        parent: None,
+    };
     store.finish(finish).await?;
     Ok(())
 }

@@ -78,7 +78,7 @@ pub(super) const ACTION: ActionType = ActionType {
     spec: ActionSpec {
         sought_as: &["response", "reply"],
         in_loops: false,
-        trigger: Some("webhook"),
+        triggers: &["webhook", "manual"],
         ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs))
     },
     nature: Nature::Reply(respond),

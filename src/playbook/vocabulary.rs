@@ -25,8 +25,8 @@ pub struct ActionSpec {
     pub variables: &'static [VariableType],
     /// Whether it may stand inside a loop.
     pub in_loops: bool,
-    /// The only trigger kind it makes sense with.
-    pub trigger: Option<&'static str>,
+    /// The only trigger kinds it makes sense with; empty when it does with any.
+    pub triggers: &'static [&'static str],
 }
 
 impl ActionSpec {
@@ -43,7 +43,7 @@ impl ActionSpec {
             per_item: None,
             variables: &[],
             in_loops: true,
-            trigger: None,
+            triggers: &[],
         }
     }
 }

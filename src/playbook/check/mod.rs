@@ -222,9 +222,11 @@ impl<'a> Checker<'a> {
                 if !spec.in_loops {
                     self.not_in_loop(spec.name, span, reader);
                 }
-                if let (Some(needed), Some(trigger)) = (spec.trigger, self.trigger)
-                    && trigger.kind() != needed
+                if let Some(trigger) = self.trigger
+                    && !spec.triggers.is_empty()
+                    && !spec.triggers.contains(&trigger.kind())
                 {
+                    let needed = spec.triggers.join(" or ");
                     let message =
                         format!("`{}` needs a {needed} trigger, and this is a {} one", spec.name, trigger.kind());
                     self.faults.add(codes::NEEDS_TRIGGER, span.clone(), message);
