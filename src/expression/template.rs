@@ -276,6 +276,21 @@ pub enum Tree {
 }
 
 impl Tree {
+    /// The value, where nothing in it is computed.
+    #[must_use]
+    pub fn literal(&self) -> Option<Value> {
+        match self {
+            Self::Literal(value) => Some(value.clone()),
+            Self::Template(_) => None,
+            Self::Array(items) => items.iter().map(Self::literal).collect(),
+            Self::Object(members) => members
+                .iter()
+                .map(|(key, value)| Some((key.clone(), value.literal()?)))
+                .collect::<Option<_>>()
+                .map(Value::Object),
+        }
+    }
+
     /// The value, with every template in it evaluated.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub struct ActionSpec {
     pub variables: &'static [VariableType],
     /// Whether it may stand inside a loop.
     pub in_loops: bool,
+    /// Says what is wrong with the value of an input that is written out, where its schema cannot: an unknown time zone.
+    pub refuses: fn(&str, &serde_json::Value) -> Option<String>,
     /// The only trigger kinds it makes sense with; empty when it does with any.
     pub triggers: &'static [&'static str],
 }
@@ -43,6 +45,7 @@ impl ActionSpec {
             per_item: None,
             variables: &[],
             in_loops: true,
+            refuses: |_, _| None,
             triggers: &[],
         }
     }

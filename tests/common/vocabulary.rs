@@ -101,7 +101,8 @@ struct FilterArray {
     r#where: String,
 }
 
-/// create_incident, send_email, http, convert_html_to_text, compose and filter_array.
+/// create_incident, send_email, http, convert_html_to_text, compose, filter_array, and as they are parse_json and
+/// convert_time_zone.
 pub fn vocabulary() -> Vec<ActionSpec> {
     let spec = |name, inputs, template_input, connections, retries| ActionSpec {
         template_input,
@@ -119,5 +120,7 @@ pub fn vocabulary() -> Vec<ActionSpec> {
             sought_as: &["filter", "query"],
             ..spec("filter_array", || schema_for!(FilterArray), None, &[], false)
         },
+        larum::action::find("parse_json").unwrap().spec,
+        larum::action::find("convert_time_zone").unwrap().spec,
     ]
 }

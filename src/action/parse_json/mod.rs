@@ -27,10 +27,22 @@ struct Inputs {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec::new("parse_json", || schemars::schema_for!(Inputs)),
+    spec: ActionSpec { refuses, ..ActionSpec::new("parse_json", || schemars::schema_for!(Inputs)) },
     nature: Nature::Pure(execute),
     returns: Returns::Body,
 };
+
+fn refuses(input: &str, value: &Value) -> Option<String> {
+    if input != "schema" {
+        return None;
+    }
+    Some(match schema::compiled(value).err()? {
+        schema::Unusable::Pattern => {
+            "`schema` has `pattern` or `patternProperties`, which neither Logic Apps nor `parse_json` takes".to_owned()
+        }
+        schema::Unusable::Invalid(why) => format!("`schema` is no JSON schema: {why}"),
+    })
+}
 
 fn execute(input: &Value) -> Outcome {
     let content = input.get("content").unwrap_or(&Value::Null);

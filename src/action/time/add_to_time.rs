@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Unit, moved};
+use super::{Unit, moved, refuses};
 use crate::{
     action::{ActionType, Nature, Outcome, Returns, input},
     playbook::ActionSpec,
@@ -30,7 +30,7 @@ struct Inputs {
 }
 
 pub(in crate::action) const ACTION: ActionType = ActionType {
-    spec: ActionSpec::new(NAME, || schemars::schema_for!(Inputs)),
+    spec: ActionSpec { refuses, ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs)) },
     nature: Nature::Pure(execute),
     returns: Returns::Body,
 };

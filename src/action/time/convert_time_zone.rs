@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::outcome;
+use super::{outcome, refuses};
 use crate::{
     action::{ActionType, Nature, Outcome, Returns, input},
     expression::convert_time_zone,
@@ -32,7 +32,7 @@ struct Inputs {
 }
 
 pub(in crate::action) const ACTION: ActionType = ActionType {
-    spec: ActionSpec::new(NAME, || schemars::schema_for!(Inputs)),
+    spec: ActionSpec { refuses, ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs)) },
     nature: Nature::Pure(execute),
     returns: Returns::Body,
 };

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{outcome, written};
+use super::{outcome, refuses, written};
 use crate::{
     action::{ActionType, Nature, Outcome, Returns, input},
     expression::{TimeUnit, add_to_time},
@@ -24,7 +24,7 @@ struct Inputs {
 }
 
 pub(in crate::action) const ACTION: ActionType = ActionType {
-    spec: ActionSpec::new(NAME, || schemars::schema_for!(Inputs)),
+    spec: ActionSpec { refuses, ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs)) },
     nature: Nature::Clocked(execute),
     returns: Returns::Body,
 };

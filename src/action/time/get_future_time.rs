@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Unit, moved, written};
+use super::{Unit, moved, refuses, written};
 use crate::{
     action::{ActionType, Nature, Outcome, Returns, input},
     playbook::ActionSpec,
@@ -29,7 +29,7 @@ struct Inputs {
 }
 
 pub(in crate::action) const ACTION: ActionType = ActionType {
-    spec: ActionSpec::new(NAME, || schemars::schema_for!(Inputs)),
+    spec: ActionSpec { refuses, ..ActionSpec::new(NAME, || schemars::schema_for!(Inputs)) },
     nature: Nature::Clocked(execute),
     returns: Returns::Body,
 };

@@ -9,10 +9,10 @@ pub(super) mod subtract_from_time;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::expression::{DateError, TimeUnit, add_to_time};
+use crate::expression::{DateError, TimeUnit, add_to_time, convert_time_zone};
 
 /// The units of time, for the schema; the input itself is read ignoring case.
 #[derive(JsonSchema)]
@@ -25,6 +25,19 @@ enum Unit {
     Week,
     Month,
     Year,
+}
+
+/// What is wrong with a timestamp, zone or format that is written out.
+fn refuses(input: &str, value: &Value) -> Option<String> {
+    const SOME_TIME: &str = "2026-01-31T12:00:00Z";
+    let text = value.as_str()?;
+    let tried = match input {
+        "base_time" => add_to_time(text, 0, TimeUnit::Second, None),
+        "format" => add_to_time(SOME_TIME, 0, TimeUnit::Second, Some(text)),
+        "source_time_zone" | "destination_time_zone" => convert_time_zone(SOME_TIME, text, "UTC", None),
+        _ => return None,
+    };
+    tried.err().map(|error| error.to_string())
 }
 
 /// The outcome of an action that gives a text.
@@ -49,8 +62,6 @@ fn written(now: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn now() -> DateTime<Utc> {
@@ -115,6 +126,23 @@ mod tests {
         for (input, expected) in rows {
             assert_eq!(converted(input.clone()).as_deref(), Ok(expected), "{input}");
         }
+    }
+
+    #[test]
+    fn what_is_written_out_is_looked_at() {
+        assert_eq!(refuses("source_time_zone", &json!("Europe/Berlin")), None);
+        assert_eq!(
+            refuses("source_time_zone", &json!("Atlantis")).as_deref(),
+            Some("there is no time zone 'Atlantis'")
+        );
+        assert_eq!(refuses("base_time", &json!("2026-01-31")), None);
+        assert!(refuses("base_time", &json!("soon")).is_some());
+        assert_eq!(refuses("format", &json!("yyyy-MM-dd")), None);
+        assert_eq!(
+            refuses("format", &json!("q")).as_deref(),
+            Some("there is no date format 'q' for the locale 'en-US'")
+        );
+        assert_eq!(refuses("interval", &json!(1)), None);
     }
 
     #[test]

@@ -57,10 +57,17 @@ impl Checker<'_> {
                 if entry.key == "authentication" {
                     self.no_literal_secret(&entry.value);
                 }
+                let faults = self.faults.count();
                 if let Some(schema) = schema.property(&entry.key) {
                     self.fits(&entry.key, &entry.value, &schema);
                 }
-                self.value(&entry.value, reader)
+                let tree = self.value(&entry.value, reader);
+                if self.faults.count() == faults
+                    && let Some(refused) = tree.literal().and_then(|value| (spec.refuses)(&entry.key, &value))
+                {
+                    self.faults.add(codes::WRONG_INPUT, entry.value.span.clone(), refused);
+                }
+                tree
             };
             members.push((entry.key.clone(), tree));
         }
