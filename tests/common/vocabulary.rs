@@ -101,8 +101,8 @@ struct FilterArray {
     r#where: String,
 }
 
-/// create_incident, send_email, http, convert_html_to_text, compose, filter_array, and as they are parse_json and
-/// convert_time_zone.
+/// create_incident, send_email, http, convert_html_to_text, compose, filter_array, and as they are parse_json,
+/// convert_time_zone and respond.
 pub fn vocabulary() -> Vec<ActionSpec> {
     let spec = |name, inputs, template_input, connections, retries| ActionSpec {
         template_input,
@@ -122,5 +122,6 @@ pub fn vocabulary() -> Vec<ActionSpec> {
         },
         larum::action::find("parse_json").unwrap().spec,
         larum::action::find("convert_time_zone").unwrap().spec,
+        larum::action::find("respond").unwrap().spec,
     ]
 }

@@ -151,7 +151,10 @@ fn build(sketches: &[Sketch], named: &mut usize, looped: bool) -> Vec<Action> {
             },
             What::Until(after, most, body) => ActionKind::Until {
                 // Of a loop without iterations there is no index, and the condition fails.
-                condition: template(&format!("@greaterOrEquals(length(string(result('{id}'))), {})", u32::from(*after) * 100)),
+                condition: template(&format!(
+                    "@greaterOrEquals(length(string(result('{id}'))), {})",
+                    u32::from(*after) * 100
+                )),
                 limit: UntilLimit {
                     count: Tree::Literal(json!(most)),
                     timeout: Duration::from_secs(90),
