@@ -7,13 +7,15 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use super::{
-    ConfigArgs, Exit, Output,
+    ConfigArgs, Exit, Output, data,
     playbook::{FindError, find},
 };
 use crate::{
     clock::{Clock, SystemClock},
     config::Config,
-    playbook::{ScheduleTrigger, Trigger, cron},
+    playbook::{ScheduleTrigger, Timing, Trigger, cron},
+    store::{SqliteStore, Store, mailbox::Cursor},
+    trigger::schedule,
 };
 
 /// Prints when a playbook's schedule will start it, in the schedule's time zone and in UTC.
@@ -42,8 +44,8 @@ enum NextError {
     Playbook(#[from] FindError),
     #[error("{playbook} is started by a {kind} trigger; only a schedule has ticks")]
     NoSchedule { playbook: String, kind: &'static str },
-    #[error("the schedule `{cron}` cannot be followed: {source}")]
-    Cron { cron: String, source: cron::CronError },
+    #[error("the schedule cannot be followed: {0}")]
+    Cron(cron::CronError),
     #[error(
         "`{0}` is no time; write an instant such as 2026-03-29T00:30:00Z, or a local time such as 2026-03-29T01:30"
     )]
@@ -81,17 +83,27 @@ struct Coming {
 
 fn coming(args: &Args, config: &Config, now: DateTime<Utc>) -> Result<Coming, NextError> {
     let playbook = find(&args.playbook, config)?;
-    let Trigger::Schedule(schedule) = playbook.trigger else {
+    let Trigger::Schedule(trigger) = playbook.trigger else {
         return Err(NextError::NoSchedule { playbook: playbook.name, kind: playbook.trigger.kind() });
     };
-    let cron = cron::Schedule::parse(&schedule.cron)
-        .map_err(|source| NextError::Cron { cron: schedule.cron.clone(), source })?;
     let from = match &args.from {
-        Some(text) => instant(text, schedule.time_zone).ok_or_else(|| NextError::NoTime(text.clone()))?,
+        Some(text) => instant(text, trigger.time_zone).ok_or_else(|| NextError::NoTime(text.clone()))?,
         None => now,
     };
-    let ticks = cron.after(from, schedule.time_zone).take(args.number.into()).collect();
-    Ok(Coming { playbook: playbook.name, schedule, ticks })
+    let enabled = if trigger.counts_from_enabling() { enabled(&playbook.name, &trigger, config) } else { None };
+    let timetable = trigger.timetable(enabled.unwrap_or(from)).map_err(NextError::Cron)?;
+    let ticks = timetable.after(from).take(args.number.into()).collect();
+    Ok(Coming { playbook: playbook.name, schedule: trigger, ticks })
+}
+
+/// Since when the data folder has a schedule; `None` when it has none, or there is no data folder yet.
+fn enabled(playbook: &str, trigger: &ScheduleTrigger, config: &Config) -> Option<DateTime<Utc>> {
+    let store = SqliteStore::open_read_only(&config.data).ok()?;
+    let feed = data::block_on(async { Ok(store.feed(&schedule::feed(playbook)).await?) }).ok()??;
+    match feed.cursor? {
+        Cursor::Tick { of, .. } => schedule::enabled(trigger, &of),
+        Cursor::Imap { .. } => None,
+    }
 }
 
 /// An instant, or a local time of `zone`; one that comes twice means the first.
@@ -120,9 +132,13 @@ impl Coming {
             tick.with_timezone(&self.schedule.time_zone).to_rfc3339_opts(SecondsFormat::Secs, true)
         };
         let ticks: Vec<_> = self.ticks.iter().map(|tick| json!({"local": local(tick), "utc": utc(*tick)})).collect();
+        let (kind, timing) = match &self.schedule.timing {
+            Timing::Cron(cron) => ("cron", json!(cron)),
+            Timing::Recurrence(recurrence) => ("recurrence", json!(recurrence)),
+        };
         let coming = json!({
             "playbook": self.playbook,
-            "cron": self.schedule.cron,
+            kind: timing,
             "timeZone": self.schedule.time_zone.name(),
             "ticks": ticks,
         });

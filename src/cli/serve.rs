@@ -137,7 +137,7 @@ fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
             }
             Trigger::Form(form) => format!("form {url}/forms/{}", form.path),
             Trigger::Webhook(webhook) => format!("webhook {url}/hooks/{}", webhook.path),
-            Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.cron, schedule.time_zone),
+            Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.timing, schedule.time_zone),
             Trigger::Manual => "larum run".to_owned(),
         };
         eprintln!("  {:<42} {what}", playbook.name);

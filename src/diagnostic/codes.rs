@@ -42,6 +42,7 @@ codes! {
     UNKNOWN_ZONE = 31, "a time zone that does not exist";
     FIELD_RULE = 32, "a form field's key that does not fit its type";
     BEFORE_THE_RUN = 33, "a trigger's expression that asks for more than it delivers";
+    BAD_RECURRENCE = 34, "a recurrence that does not fit together";
     BAD_SCHEMA = 38, "a JSON schema that cannot be used";
     FIXED_KEY = 39, "a key that does not tell calls apart";
 

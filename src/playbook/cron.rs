@@ -8,7 +8,9 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use chrono::{DateTime, Days, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
-use chrono_tz::{GapInfo, Tz};
+use chrono_tz::Tz;
+
+use super::wall_clock::instant_of;
 
 /// What is wrong with a cron expression, where in it, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,15 +124,6 @@ impl Schedule {
 
 fn whole_second(local: NaiveDateTime) -> NaiveDateTime {
     local.with_nanosecond(0).unwrap_or(local)
-}
-
-/// The instant a local time stands for.
-fn instant_of(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
-    let instant = match zone.from_local_datetime(&local) {
-        MappedLocalTime::Single(instant) | MappedLocalTime::Ambiguous(instant, _) => instant,
-        MappedLocalTime::None => GapInfo::new(&local, &zone)?.end?,
-    };
-    Some(instant.to_utc())
 }
 
 /// The byte ranges of the words of an expression.

@@ -7,9 +7,12 @@ pub mod cron;
 mod load;
 mod model;
 mod read;
+pub mod recurrence;
 mod status;
 pub mod templates;
+mod timetable;
 mod vocabulary;
+mod wall_clock;
 
 pub use admission::{Admission, Concurrency, Condition, Overflow};
 pub use bundle::Bundle;
@@ -20,4 +23,5 @@ pub use model::{
     UntilLimit, Variable, VariableType, WebhookTrigger,
 };
 pub use status::ActionStatus;
+pub use timetable::{Timetable, Timing};
 pub use vocabulary::{ActionSpec, Vocabulary};

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use serde_json::Value;
 
-use super::{ActionStatus, Admission};
+use super::{ActionStatus, Admission, Timing};
 use crate::{
     diagnostic::Source,
     expression::{Template, Tree},
@@ -224,9 +224,8 @@ pub enum Segment {
 /// A clock starts the run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleTrigger {
-    /// Five fields as Unix has them, six with seconds first; checked.
-    pub cron: String,
-    /// An IANA zone. Default UTC.
+    pub timing: Timing,
+    /// Default UTC.
     pub time_zone: chrono_tz::Tz,
     pub missed: Missed,
 }

@@ -4,7 +4,7 @@ mod due;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::{
     engine::Live,
     limits,
     metrics::{IntakeLabels, Metrics},
-    playbook::{ScheduleTrigger, Trigger, cron::Schedule},
+    playbook::{ScheduleTrigger, Timetable, Trigger},
     store::{
         StoreError,
         intake::{Decision, Intake, Listening, Report, Uniqueness, Verdict},
@@ -67,7 +67,9 @@ pub async fn serve(door: Arc<Door>, metrics: Metrics, shutdown: CancellationToke
 struct Watched {
     live: Live,
     trigger: ScheduleTrigger,
-    schedule: Schedule,
+    timetable: Timetable,
+    /// How the cursor names the schedule.
+    of: String,
     /// Ticks up to here are taken.
     at: DateTime<Utc>,
     /// The last tick that started a run.
@@ -102,17 +104,39 @@ async fn round(
         }
         let Some(known) = watched.get_mut(name) else { continue };
         known.take_due(door, metrics).await?;
-        next = next.into_iter().chain(known.schedule.after(known.at, trigger.time_zone).next()).min();
+        next = next.into_iter().chain(known.timetable.after(known.at).next()).min();
     }
     Ok(next)
 }
 
-/// How a cursor names a schedule.
+/// A schedule as text: another text is another schedule.
 fn of(trigger: &ScheduleTrigger) -> String {
-    format!("{} {}", trigger.cron, trigger.time_zone)
+    format!("{} {}", trigger.timing.name(), trigger.time_zone)
 }
 
-fn feed(playbook: &str) -> FeedName {
+/// Stands between a schedule and the instant it was first followed at, in a cursor.
+const SINCE: &str = " since ";
+
+/// How a cursor names a schedule that was first followed at `enabled`.
+fn named(trigger: &ScheduleTrigger, enabled: DateTime<Utc>) -> String {
+    let of = of(trigger);
+    if trigger.counts_from_enabling() { format!("{of}{SINCE}{}", stamp(enabled)) } else { of }
+}
+
+/// When `trigger` was first followed, by the name a cursor has of it; `None` when the cursor is another schedule's.
+#[must_use]
+pub fn enabled(trigger: &ScheduleTrigger, named: &str) -> Option<DateTime<Utc>> {
+    let since = named.strip_prefix(&of(trigger))?;
+    if trigger.counts_from_enabling() {
+        since.strip_prefix(SINCE)?.parse().ok()
+    } else {
+        since.is_empty().then_some(DateTime::UNIX_EPOCH)
+    }
+}
+
+/// What the store knows a playbook's schedule by.
+#[must_use]
+pub fn feed(playbook: &str) -> FeedName {
     FeedName { connection: "schedule".into(), folder: playbook.into() }
 }
 
@@ -120,46 +144,40 @@ impl Watched {
     /// Takes up a schedule where the store says it was left; a schedule never seen before, or edited since, starts now.
     async fn meet(door: &Door, live: &Live, trigger: &ScheduleTrigger) -> Result<Option<Self>, StoreError> {
         let name = &live.playbook.name;
-        let schedule = match Schedule::parse(&trigger.cron) {
-            Ok(schedule) => schedule,
+        let now = door.clock.now();
+        let feed = feed(name);
+        let known = door.store.feed(&feed).await?;
+        let is_new = known.is_none();
+        let cursor = known.and_then(|known| known.cursor);
+        let (taken, last) = match &cursor {
+            Some(Cursor::Tick { at, last, of }) => (enabled(trigger, of).map(|enabled| (enabled, *at)), *last),
+            Some(Cursor::Imap { .. }) | None => (None, None),
+        };
+        let last = last.filter(|last| *last <= now);
+        // A cursor in the future was written under a wrong clock; waiting for it would silence the schedule.
+        let (enabled, at, since) = match taken {
+            Some((enabled, at)) => (enabled.min(now), at.min(now), now),
+            // The first tick of a recurrence without a start is this very second, and on time.
+            None if trigger.counts_from_enabling() => (now, now - TimeDelta::seconds(1), now - TimeDelta::seconds(1)),
+            None => (now, now, now),
+        };
+        let timetable = match trigger.timetable(enabled) {
+            Ok(timetable) => timetable,
             Err(error) => {
                 // The checker lets none through; a stored version of an older Larum might hold one.
                 tracing::error!(playbook = name, %error, "the schedule cannot be followed; edit the playbook");
                 return Ok(None);
             }
         };
-        let now = door.clock.now();
-        let feed = feed(name);
-        let from_now = |last| Cursor::Tick { at: now, last, of: of(trigger) };
-        let (at, last) = match door.store.feed(&feed).await? {
-            None => {
-                let news = FeedNews::Met { start: Some(now), cursor: Some(from_now(None)), at: now };
-                door.store.note_feed(&feed, news).await?;
-                (now, None)
-            }
-            Some(known) => match known.cursor {
-                // A cursor in the future was written under a wrong clock; waiting for it would silence the schedule.
-                Some(Cursor::Tick { at, last, of: known }) if known == of(trigger) && at <= now => (at, last),
-                Some(Cursor::Tick { last, .. }) => {
-                    let last = last.filter(|last| *last <= now);
-                    door.store.note_feed(&feed, FeedNews::Renumbered { cursor: from_now(last), at: now }).await?;
-                    (now, last)
-                }
-                Some(Cursor::Imap { .. }) | None => {
-                    door.store.note_feed(&feed, FeedNews::Renumbered { cursor: from_now(None), at: now }).await?;
-                    (now, None)
-                }
-            },
-        };
-        Ok(Some(Self {
-            live: live.clone(),
-            trigger: trigger.clone(),
-            schedule,
-            at,
-            last,
-            since: now,
-            pending: Vec::new(),
-        }))
+        let of = named(trigger, enabled);
+        let fresh = Cursor::Tick { at, last, of: of.clone() };
+        if is_new {
+            door.store.note_feed(&feed, FeedNews::Met { start: Some(now), cursor: Some(fresh), at: now }).await?;
+        } else if cursor.as_ref() != Some(&fresh) {
+            door.store.note_feed(&feed, FeedNews::Renumbered { cursor: fresh, at: now }).await?;
+        }
+        let (live, trigger) = (live.clone(), trigger.clone());
+        Ok(Some(Self { live, trigger, timetable, of, at, last, since, pending: Vec::new() }))
     }
 
     /// Takes every tick that is due through the door.
@@ -169,8 +187,7 @@ impl Watched {
             // A clock set back must not silence the schedule until the old time is reached; keys keep ticks single.
             self.at = self.at.min(now);
             self.since = self.since.min(now);
-            self.pending =
-                due::due(&self.schedule, self.trigger.time_zone, self.trigger.missed, self.at, self.since, now);
+            self.pending = due::due(&self.timetable, self.trigger.missed, self.at, self.since, now);
         }
         while !self.pending.is_empty() {
             let batch = &self.pending[..self.pending.len().min(limits::INTAKE_BATCH)];
@@ -188,7 +205,7 @@ impl Watched {
                 .take(Intake {
                     feed: feed(&self.live.playbook.name),
                     reports,
-                    cursor: Some(Cursor::Tick { at, last, of: of(&self.trigger) }),
+                    cursor: Some(Cursor::Tick { at, last, of: self.of.clone() }),
                     at: door.clock.now(),
                 })
                 .await?;

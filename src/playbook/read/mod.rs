@@ -6,6 +6,7 @@ mod data;
 mod form;
 mod name;
 mod retry;
+mod schedule;
 mod trigger;
 mod webhook;
 

@@ -1,14 +1,14 @@
 //! `trigger:`
 
-use std::{ops::Range, str::FromStr, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use super::{
     admission::{self, Admission},
-    form, name, webhook,
+    form, name, schedule, webhook,
 };
 use crate::{
-    diagnostic::{Faults, codes, did_you_mean},
-    playbook::{After, Filter, MailboxTrigger, Missed, ScheduleTrigger, Trigger, cron},
+    diagnostic::{Faults, codes},
+    playbook::{After, Filter, MailboxTrigger, Trigger},
     yaml::{Given, Value},
 };
 
@@ -68,7 +68,7 @@ pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<
         "mailbox" => mailbox(only, faults),
         "form" => form::form(only, faults),
         "webhook" => webhook::webhook(only, faults),
-        "schedule" => schedule(only, faults).map(|schedule| Trigger::Schedule(schedule).into()),
+        "schedule" => schedule::schedule(only, faults).map(|schedule| Trigger::Schedule(schedule).into()),
         _ => manual(only, faults).then(|| Trigger::Manual.into()),
     };
     read.map(|read| Read { admission, ..read })
@@ -152,53 +152,6 @@ fn read_after(given: Given<'_>, folder: &str, faults: &mut Faults) -> Option<Aft
         mark_seen: mark_seen.and_then(|given| given.flag(faults)).unwrap_or(false),
         move_to: target.map(str::to_owned),
     })
-}
-
-fn schedule(given: Given<'_>, faults: &mut Faults) -> Option<ScheduleTrigger> {
-    let mut fields = given.fields("a schedule", faults)?;
-    fields.not_yet(&["recurrence"], faults);
-    let cron = fields.required("cron");
-    let time_zone = fields.optional("time_zone");
-    let missed = fields.optional("missed");
-    fields.finish(faults);
-    let cron = cron.and_then(|given| expression(given, faults));
-    let time_zone = match time_zone {
-        Some(given) => given.words(faults).and_then(|name| zone(given, name, faults)),
-        None => Some(chrono_tz::UTC),
-    };
-    let choices = [("skip", Missed::Skip), ("run_once", Missed::RunOnce), ("run_all", Missed::RunAll)];
-    let missed = missed.and_then(|given| given.choice(&choices, faults)).unwrap_or_default();
-    Some(ScheduleTrigger { cron: cron?, time_zone: time_zone?, missed })
-}
-
-fn expression(given: Given<'_>, faults: &mut Faults) -> Option<String> {
-    let text = given.words(faults)?;
-    match cron::Schedule::parse(text) {
-        Ok(_) => Some(text.to_owned()),
-        Err(error) => {
-            let span = given.node.place(faults.source(), error.range);
-            faults.add_with(codes::BAD_CRON, span, error.message, error.help);
-            None
-        }
-    }
-}
-
-fn zone(given: Given<'_>, name: &str, faults: &mut Faults) -> Option<chrono_tz::Tz> {
-    let ignoring_case = || chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name)).copied();
-    let zone = chrono_tz::Tz::from_str(name).ok().or_else(ignoring_case);
-    if zone.is_none() {
-        let city = name.rsplit('/').next().unwrap_or(name);
-        let help = did_you_mean(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
-            .or_else(|| {
-                let same_city =
-                    |zone: &&chrono_tz::Tz| zone.name().rsplit('/').next().is_some_and(|known| known == city);
-                let found = chrono_tz::TZ_VARIANTS.iter().find(same_city)?;
-                Some(format!("did you mean `{}`?", found.name()))
-            })
-            .unwrap_or_else(|| "zones are named as IANA does, such as `Europe/Berlin` or `UTC`".into());
-        faults.add_with(codes::UNKNOWN_ZONE, given.span(), format!("there is no time zone `{name}`"), Some(help));
-    }
-    zone
 }
 
 fn manual(given: Given<'_>, faults: &mut Faults) -> bool {

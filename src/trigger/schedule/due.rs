@@ -1,11 +1,10 @@
 //! What becomes of the ticks that are due: which start a run, and which passed unheard.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use crate::{
     limits,
-    playbook::{Missed, cron::Schedule},
+    playbook::{Missed, Timetable},
 };
 
 /// A tick whose time has come, and what becomes of it.
@@ -29,15 +28,14 @@ pub(super) enum Fate {
 /// A tick was missed when it came before `since`, the instant this process took the schedule up, or when it is noticed
 /// later than [`limits::TICK_DELAY`]: the machine slept, or its clock was set forward.
 pub(super) fn due(
-    schedule: &Schedule,
-    zone: Tz,
+    timetable: &Timetable,
     policy: Missed,
     taken: DateTime<Utc>,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Due> {
     let mut ticks: Vec<_> =
-        schedule.up_to(now, zone).take_while(|tick| *tick > taken).take(limits::MISSED_TICKS + 1).collect();
+        timetable.up_to(now).take_while(|tick| *tick > taken).take(limits::MISSED_TICKS + 1).collect();
     ticks.reverse();
     let late = ticks.partition_point(|tick| *tick <= since || *tick < now - limits::TICK_DELAY);
     let on_time = ticks.split_off(late);
@@ -73,6 +71,13 @@ fn each(ticks: &[DateTime<Utc>]) -> impl Iterator<Item = Due> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playbook::{ScheduleTrigger, Timing};
+
+    fn timetable(cron: &str) -> Timetable {
+        let timing = Timing::Cron(cron.to_owned());
+        let trigger = ScheduleTrigger { timing, time_zone: chrono_tz::UTC, missed: Missed::RunOnce };
+        trigger.timetable(DateTime::UNIX_EPOCH).expect("a schedule")
+    }
 
     fn utc(text: &str) -> DateTime<Utc> {
         text.parse().expect("an instant")
@@ -81,8 +86,8 @@ mod tests {
     /// What becomes of the ticks of `0 * * * *` that were last taken at 09:00, for a process that started at `since`.
     fn hourly(policy: Missed, since: &str, now: &str) -> Vec<String> {
         let day = |time: &str| utc(&format!("2026-11-24T{time}Z"));
-        let schedule = Schedule::parse("0 * * * *").expect("a schedule");
-        due(&schedule, Tz::UTC, policy, day("09:00:00"), day(since), day(now))
+        let schedule = timetable("0 * * * *");
+        due(&schedule, policy, day("09:00:00"), day(since), day(now))
             .into_iter()
             .map(|due| match due.fate {
                 Fate::Start { missed } => format!("{} starts, missed {missed}", due.tick.format("%H:%M")),
@@ -122,13 +127,13 @@ mod tests {
 
     #[test]
     fn run_all_has_a_bound_and_leaves_the_oldest_out() {
-        let schedule = Schedule::parse("* * * * * *").expect("a schedule");
+        let schedule = timetable("* * * * * *");
         let (taken, now) = (utc("2026-01-01T00:00:00Z"), utc("2026-11-24T09:00:00Z"));
-        let all = due(&schedule, Tz::UTC, Missed::RunAll, taken, now, now);
+        let all = due(&schedule, Missed::RunAll, taken, now, now);
         assert_eq!(all.len(), limits::MISSED_TICKS + 1);
         assert!(matches!(all[0].fate, Fate::Skip { .. }));
         assert_eq!(all.last().map(|due| due.tick), Some(now));
-        let once = due(&schedule, Tz::UTC, Missed::RunOnce, taken, now, now);
+        let once = due(&schedule, Missed::RunOnce, taken, now, now);
         assert_eq!(once, [Due { tick: now, fate: Fate::Start { missed: limits::MISSED_TICKS } }]);
     }
 }
