@@ -1,6 +1,7 @@
 //! `larum.yaml`: what it may say, with a default for every key. `read` reads it.
 
 mod connection;
+mod http;
 mod read;
 mod webhook;
 
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use serde_json::Value;
 
+pub use self::http::{Http, HttpAuthentication, OAuth, entra, is_readable_on_the_way};
 use crate::secret::SecretRef;
 
 /// The whole configuration.
@@ -148,23 +150,6 @@ pub struct Smtp {
     pub from: String,
     pub username: Option<String>,
     pub password: Option<SecretRef>,
-}
-
-/// An HTTP service: its credentials and the networks it may be on.
-#[derive(Debug, Clone)]
-pub struct Http {
-    /// Only URLs with this prefix get the credentials.
-    pub base_url: url::Url,
-    pub authentication: Option<HttpAuthentication>,
-    /// Otherwise refused networks (loopback, private, …) that this connection may reach.
-    pub allow_networks: Vec<IpNet>,
-}
-
-/// How an HTTP connection proves who it is.
-#[derive(Debug, Clone)]
-pub enum HttpAuthentication {
-    Basic { username: String, password: SecretRef },
-    Bearer { token: SecretRef },
 }
 
 /// How the sender of webhooks signs them: an HMAC (RFC 2104) with a secret that both sides know.

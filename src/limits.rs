@@ -99,9 +99,9 @@ pub const FORM_CLIENTS: usize = 10_000;
 pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;
 /// Bytes of a webhook's body: the largest that GitHub sends.
 pub const HOOK_BYTES: usize = 25 * 1024 * 1024;
-/// Values in a webhook's JSON body; each takes many times its bytes in memory.
+/// Values in the JSON body of a webhook or an HTTP answer; each takes many times its bytes in memory.
 pub const HOOK_VALUES: usize = 500_000;
-/// Parts of a webhook's multipart body.
+/// Parts of a multipart body, of a webhook or an HTTP answer.
 pub const HOOK_PARTS: usize = 1_000;
 /// Characters of the key that a webhook's template makes, since what has no end is no key.
 pub const HOOK_KEY_CHARS: usize = 1_000;
@@ -141,6 +141,28 @@ pub const HTTP_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 pub const HTTP_CALL: Duration = Duration::from_secs(120);
 /// How long an HTTP connection may take to come about; within it nothing was sent, so that repeating is safe.
 pub const HTTP_CONNECT: Duration = Duration::from_secs(30);
+/// Bytes of an outgoing HTTP body, as in Logic Apps.
+pub const HTTP_REQUEST_BYTES: usize = 100 * 1024 * 1024;
+/// Parts of an outgoing multipart body.
+pub const HTTP_PARTS: usize = 1_000;
+/// How long to wait before asking again after what was answered 202, unless `Retry-After` says otherwise, as in Logic Apps.
+pub const HTTP_POLL: Duration = Duration::from_secs(20);
+/// The least such wait, whatever the server says: each costs three entries of the journal.
+pub const HTTP_POLL_LEAST: Duration = Duration::from_secs(1);
+/// HTTP clients kept open, one for each set of networks and certificates.
+pub const HTTP_CLIENTS: usize = 64;
+/// One request for an OAuth token.
+pub const OAUTH_REQUEST: Duration = Duration::from_secs(30);
+/// Bytes of a token server's answer; a large token with many claims is under 20 KiB.
+pub const OAUTH_ANSWER_BYTES: usize = 256 * 1024;
+/// How long before its end a token is replaced, or half its life when that is shorter: clocks differ and calls take time.
+pub const OAUTH_MARGIN: Duration = Duration::from_secs(5 * 60);
+/// How long a token is kept whose server does not say how long it is good.
+pub const OAUTH_LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// Tokens kept, one for each client and purpose.
+pub const OAUTH_TOKENS: usize = 256;
+/// Characters of a token server's explanation that an error repeats.
+pub const OAUTH_REASON_CHARS: usize = 300;
 /// Characters of one expression (Logic Apps' limit).
 pub const EXPRESSION_CHARS: usize = 8_192;
 /// Nesting of one expression or template, so that no input exhausts the stack.

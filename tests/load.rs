@@ -295,6 +295,11 @@ connections:
       base_url: https://api.example.com/v1
       authentication: {type: basic, username: larum, password: {env: API}}
       allow_networks: [192.168.0.0/16]
+      ca_file: ca.pem
+  shared: {http: {base_url: https://shared.example.com, authentication: {type: raw, value: {env: KEY}}}}
+  mutual: {http: {base_url: https://mutual.example.com, authentication: {type: client_certificate, certificate: {file: larum.pem}, key: {file: larum-key.pem}}}}
+  azure: {http: {base_url: https://management.azure.com, authentication: {type: oauth, tenant: contoso.example, audience: https://management.azure.com/, client_id: larum, client_secret: {env: AZURE}}}}
+  tokens: {http: {base_url: https://api.example.net, authentication: {type: oauth, token_url: https://id.example.net/token, scope: read, audience: api, client_id: larum, client_secret: {env: ID}}}}
   other: {http: {base_url: https://other.example.com, authentication: {type: Bearer, token: {env: TOKEN}}}}
   github: {webhook: {header: X-Hub-Signature-256, prefix: 'sha256=', secret: [{env: NEW}, {env: OLD}]}}
   slack:

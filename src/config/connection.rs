@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-use super::{Connection, Http, HttpAuthentication, Imap, Maildir, Smtp, Start, Tls, read::Reader, webhook};
+use super::{Connection, Imap, Maildir, Smtp, Start, Tls, http, read::Reader, webhook};
 use crate::{
     diagnostic::codes,
     yaml::{Fields, Given},
@@ -39,7 +39,7 @@ pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Co
         "maildir" => maildir(only, reader).map(Connection::Maildir),
         "imap" => imap(only, reader).map(Connection::Imap),
         "smtp" => smtp(only, reader).map(Connection::Smtp),
-        "http" => http(only, reader).map(Connection::Http),
+        "http" => http::http(only, reader).map(Connection::Http),
         _ => webhook::webhook(only, reader).map(Connection::Webhook),
     }
 }
@@ -126,66 +126,6 @@ fn smtp(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Smtp> {
     Some(Smtp { host: host?.to_owned(), port: port.unwrap_or(usual), tls, from: sender?, username, password })
 }
 
-fn http(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http> {
-    let mut fields = given.fields("an http connection", &mut reader.faults)?;
-    let base_url = fields.required("base_url");
-    let authentication = fields.optional("authentication");
-    let allow_networks = fields.optional("allow_networks");
-    fields.finish(&mut reader.faults);
-    let url = base_url.and_then(|given| reader.url(given));
-    let authentication = authentication.and_then(|given| read_authentication(given, reader));
-    let allow_networks = allow_networks.map(|given| reader.networks(given)).unwrap_or_default();
-    let url = url?;
-    if url.scheme() == "http"
-        && let (Some(_), Some(given)) = (&authentication, base_url)
-        && !url.host_str().is_some_and(is_loopback)
-    {
-        let message = "credentials would go to this address unencrypted";
-        reader.faults.add_with(codes::PLAIN_TRANSPORT, given.span(), message, Some("use https".to_owned()));
-    }
-    Some(Http { base_url: url, authentication, allow_networks })
-}
-
-#[derive(Clone, Copy)]
-enum Scheme {
-    Basic,
-    Bearer,
-}
-
-fn read_authentication(given: Given<'_>, reader: &mut Reader<'_>) -> Option<HttpAuthentication> {
-    let mut fields = given.fields("`authentication`", &mut reader.faults)?;
-    let kind = fields.required("type");
-    let scheme = kind
-        .and_then(|given| given.choice(&[("basic", Scheme::Basic), ("bearer", Scheme::Bearer)], &mut reader.faults));
-    match scheme {
-        Some(Scheme::Basic) => {
-            let username = fields.required("username");
-            let password = fields.required("password");
-            fields.finish(&mut reader.faults);
-            let username = username.and_then(|given| given.words(&mut reader.faults)).map(str::to_owned);
-            let password = password.and_then(|given| reader.secret(given));
-            Some(HttpAuthentication::Basic { username: username?, password: password? })
-        }
-        Some(Scheme::Bearer) => {
-            let token = fields.required("token");
-            fields.finish(&mut reader.faults);
-            Some(HttpAuthentication::Bearer { token: reader.secret(token?)? })
-        }
-        None => {
-            // Which keys belong here is not known without the type, but what is secret stays so.
-            for key in ["username", "password", "token"] {
-                if let Some(given) = fields.optional(key)
-                    && key != "username"
-                {
-                    reader.secret(given);
-                }
-            }
-            fields.finish(&mut reader.faults);
-            None
-        }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Implicit,
@@ -231,7 +171,7 @@ impl<'n> TlsKeys<'n> {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

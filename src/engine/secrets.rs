@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a secret value is replaced by.
 pub(crate) const REDACTED: &str = "[secret]";
@@ -82,6 +82,42 @@ impl Secrets {
     }
 }
 
+/// Members of `authentication` that say who calls and are no secret.
+const OPEN: &[&str] =
+    &["type", "username", "certificate", "token_url", "authority", "tenant", "client_id", "audience", "scope"];
+
+/// An effect's input with the credentials in it hidden, if it has any: the `Authorization` and `Cookie` headers of an HTTP
+/// call and what its `authentication` keeps secret. Neither the journal nor a record ever holds them, whether they came
+/// from a secret parameter or were made out of one.
+pub(crate) fn without_credentials(input: &Value) -> Option<Value> {
+    let has_private = |headers: &Map<String, Value>| headers.keys().any(|name| is_private(name));
+    let headers = input.get("headers").and_then(Value::as_object).is_some_and(has_private);
+    if !headers && input.get("authentication").is_none() && input.get("cookie").is_none() {
+        return None;
+    }
+    let mut clean = input.clone();
+    let hidden = || Value::from(REDACTED);
+    if let Some(Value::Object(members)) = clean.get_mut("headers") {
+        members.iter_mut().filter(|(name, _)| is_private(name)).for_each(|(_, value)| *value = hidden());
+    }
+    match clean.get_mut("authentication") {
+        Some(Value::Object(members)) => {
+            let secret = members.iter_mut().filter(|(name, _)| !OPEN.contains(&name.as_str()));
+            secret.for_each(|(_, value)| *value = hidden());
+        }
+        Some(other) => *other = hidden(),
+        None => {}
+    }
+    if let Some(cookie) = clean.get_mut("cookie") {
+        *cookie = hidden();
+    }
+    Some(clean)
+}
+
+fn is_private(header: &str) -> bool {
+    ["authorization", "proxy-authorization", "cookie"].iter().any(|name| header.trim().eq_ignore_ascii_case(name))
+}
+
 fn collect(value: &Value, tracked: &mut Vec<String>) {
     match value {
         Value::String(text) if text.chars().count() >= TRACKED_CHARS => tracked.push(text.clone()),
@@ -107,5 +143,27 @@ mod tests {
         secrets.redact(&mut value);
         assert_eq!(value, json!({"a": ["Bearer [secret]", "[secret]"], "[secret]": "soc", "n": 1}));
         assert_eq!(secrets.get("TOKEN"), Some(&json!("s3cret-token")));
+    }
+
+    #[test]
+    fn credentials_of_a_call_are_hidden_however_they_came_about() {
+        let input = json!({
+            "url": "x",
+            "headers": {"Accept": "a", "AUTHORIZATION": "Basic 1", " cookie ": "b"},
+            "cookie": "a=b",
+            "authentication": {"type": "oauth", "client_id": "larum", "client_secret": "s", "whatever": {"a": 1}},
+        });
+        let clean = json!({
+            "url": "x",
+            "headers": {"Accept": "a", "AUTHORIZATION": REDACTED, " cookie ": REDACTED},
+            "cookie": REDACTED,
+            "authentication": {
+                "type": "oauth", "client_id": "larum", "client_secret": REDACTED, "whatever": REDACTED,
+            },
+        });
+        assert_eq!(without_credentials(&input), Some(clean));
+        assert_eq!(without_credentials(&json!({"authentication": "x"})), Some(json!({"authentication": REDACTED})));
+        assert_eq!(without_credentials(&json!({"headers": {"Accept": "a"}})), None);
+        assert_eq!(without_credentials(&json!({"headers": "authorization"})), None);
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,11 +14,14 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
-use rustls_platform_verifier::BuilderVerifierExt;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use super::guard;
-use crate::limits;
+use super::{
+    fault::{self, Fault},
+    guard,
+    tls::{self, Identity},
+    token::Tokens,
+};
+use crate::{config, limits};
 
 /// Finds the addresses of a host's name.
 #[async_trait::async_trait]
@@ -39,12 +43,21 @@ impl Lookup for SystemLookup {
     }
 }
 
-/// The HTTP clients of this process: one for each list of allowed networks, so that connections kept open are only
-/// used again by calls that may reach where they lead.
+/// The HTTP clients of this process, and the tokens they carry. There is one client for each list of allowed networks and
+/// set of certificates, so that connections kept open are only used again by calls that may reach where they lead.
 #[derive(Clone)]
 pub struct HttpClients {
     lookup: Arc<dyn Lookup>,
-    kept: Arc<Mutex<HashMap<Vec<IpNet>, Client>>>,
+    kept: Arc<Mutex<HashMap<Key, Client>>>,
+    pub(super) tokens: Arc<Tokens>,
+}
+
+/// What tells clients apart.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    allow: Vec<IpNet>,
+    ca_file: Option<PathBuf>,
+    identity: Option<[u8; 32]>,
 }
 
 impl Default for HttpClients {
@@ -57,52 +70,43 @@ impl HttpClients {
     /// Clients that find addresses with `lookup`.
     #[must_use]
     pub fn with_lookup(lookup: Arc<dyn Lookup>) -> Self {
-        Self { lookup, kept: Arc::default() }
+        Self { lookup, kept: Arc::default(), tokens: Arc::default() }
     }
 
-    /// The client for calls that may reach public addresses and those in `allow`. It follows no redirect, uses no proxy
-    /// (which would resolve by itself), and unpacks gzip, brotli and deflate.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub fn client(&self, allow: &[IpNet]) -> Result<Client, reqwest::Error> {
+    /// The client for calls that may reach public addresses and those that `connection` allows, and that show `identity`
+    /// when they are asked. It follows no redirect, uses no proxy (which would resolve by itself), and unpacks gzip,
+    /// brotli and deflate.
+    pub(super) fn client(
+        &self,
+        connection: Option<&config::Http>,
+        identity: Option<&Identity>,
+    ) -> Result<Client, Fault> {
+        let allow = connection.map_or(&[][..], |connection| &connection.allow_networks);
+        let ca_file = connection.and_then(|connection| connection.ca_file.as_deref());
+        let key = Key {
+            allow: allow.to_vec(),
+            ca_file: ca_file.map(Path::to_owned),
+            identity: identity.map(|identity| identity.hash),
+        };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = kept.get(allow) {
+        if let Some(client) = kept.get(&key) {
             return Ok(client.clone());
         }
-        let resolver = GuardedResolver { lookup: self.lookup.clone(), allow: allow.into() };
         let client = Client::builder()
-            .tls_backend_preconfigured(tls())
-            .dns_resolver(resolver)
+            .tls_backend_preconfigured(tls::config(ca_file, identity).map_err(Fault::Certificate)?)
+            .dns_resolver(GuardedResolver { lookup: self.lookup.clone(), allow: allow.into() })
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(limits::HTTP_CONNECT)
             .user_agent(concat!("larum/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        kept.insert(allow.to_vec(), client.clone());
+            .build()
+            .map_err(|error| Fault::Setup(fault::reason(&error)))?;
+        if kept.len() >= limits::HTTP_CLIENTS {
+            kept.clear();
+        }
+        kept.insert(key, client.clone());
         Ok(client)
     }
-}
-
-/// TLS by rustls with ring, certificates verified as the operating system does.
-fn tls() -> ClientConfig {
-    let provider = Arc::new(ring::default_provider());
-    let versions = || {
-        ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .unwrap_or_else(|_| unreachable!("ring supports the default versions"))
-    };
-    let verified = match versions().with_platform_verifier() {
-        Ok(verified) => verified,
-        Err(error) => {
-            // Plain HTTP must still work; every https call will say that the certificate's issuer is unknown.
-            tracing::warn!(%error, "no certificate authorities found, https calls will fail; install ca-certificates");
-            versions().with_root_certificates(RootCertStore::empty())
-        }
-    };
-    let mut config = verified.with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
 }
 
 /// Resolves a name and keeps the addresses that may be reached, each time anew: what was public a minute ago may be

@@ -1,9 +1,11 @@
 //! Why an HTTP call gave no outputs.
 
-use std::{error::Error, net::IpAddr};
+use std::{error::Error, io};
 
-use super::guard::RefusedAddress;
-use crate::{action::Outcome, limits, secret::SecretError};
+use tokio_rustls::rustls;
+
+use super::{guard::RefusedAddress, tls, token::NoToken};
+use crate::{action::Outcome, content::ContentFault, limits, secret::SecretError};
 
 /// What went wrong. Messages name the host and never the rest of a URL, where keys and tokens often are.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +29,19 @@ pub(super) enum Fault {
     TooManyRedirects { host: String },
     #[error("{host} redirects to {target}, which is no http or https address")]
     BadRedirect { host: String, target: String },
-    #[error("{host} answered {status} with more than {} MiB", limits::HTTP_RESPONSE_BYTES >> 20)]
-    TooLarge { host: String, status: u16 },
+    #[error("{host} answered {status} with more than {}", size(*most))]
+    TooLarge { host: String, status: u16, most: usize },
     #[error("{host} answered {status} with a body that cannot be unpacked: {reason}")]
     Undecodable { host: String, status: u16, reason: String },
-    #[error("{host} answered {status} with a body that says it is JSON and is not: {reason}")]
-    NotJson { host: String, status: u16, reason: String },
+    #[error("{host} answered {status}, and {why}")]
+    Unreadable { host: String, status: u16, why: ContentFault },
+    #[error("the call was not sent: {0}")]
+    Certificate(String),
+    #[error(transparent)]
+    Token(#[from] NoToken),
+    /// It was begun, and what became of it cannot be asked.
+    #[error("{0}")]
+    Location(String),
 }
 
 impl Fault {
@@ -48,15 +57,24 @@ impl Fault {
             Self::Broken { .. } | Self::BrokenBody { .. } => "ConnectionFailed",
             Self::TooManyRedirects { .. } | Self::BadRedirect { .. } => "RedirectFailed",
             Self::TooLarge { .. } => "ResponseTooLarge",
-            Self::Undecodable { .. } | Self::NotJson { .. } => "BadResponse",
+            Self::Undecodable { .. } | Self::Unreadable { .. } => "BadResponse",
+            Self::Certificate(_) => "CertificateUnusable",
+            Self::Token(_) => "AuthenticationFailed",
+            Self::Location(_) => "PollFailed",
         };
-        let again = match self {
-            Self::Unreachable { .. } => true,
-            Self::Broken { .. } | Self::BrokenBody { .. } => repeatable,
-            _ => false,
+        let (again, after) = match &self {
+            Self::Unreachable { .. } => (true, None),
+            Self::Broken { .. } | Self::BrokenBody { .. } => (repeatable, None),
+            Self::Token(token) => (token.again, token.after),
+            _ => (false, None),
         };
         let outcome = Outcome::failed(code, message);
-        if again { outcome.retryable(None) } else { outcome }
+        if again { outcome.retryable(after) } else { outcome }
+    }
+
+    /// Whether the network is at fault, so that it may go better later.
+    pub(super) fn is_of_the_network(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Broken { .. } | Self::BrokenBody { .. })
     }
 
     /// What became of a request that got no response.
@@ -77,6 +95,10 @@ impl Fault {
     }
 }
 
+fn size(bytes: usize) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
+}
+
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let mut next = Some(error);
     std::iter::from_fn(move || {
@@ -88,14 +110,16 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 /// The innermost cause, which says most; the outer ones of reqwest repeat the URL.
 pub(super) fn reason(error: &reqwest::Error) -> String {
+    if let Some(why) = causes(error).find_map(refused_certificate) {
+        return why.into();
+    }
     causes(error).skip(1).last().map_or_else(|| "the connection failed".into(), ToString::to_string)
 }
 
-/// A literal address in a URL.
-pub(super) fn literal(url: &url::Url) -> Option<IpAddr> {
-    match url.host()? {
-        url::Host::Ipv4(address) => Some(address.into()),
-        url::Host::Ipv6(address) => Some(address.into()),
-        url::Host::Domain(_) => None,
+/// Why a certificate was refused, if that is what `cause` says. An I/O error's own cause is not among its sources.
+fn refused_certificate(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return tls::refusal(error);
     }
+    cause.downcast_ref::<io::Error>()?.get_ref().and_then(|inner| refused_certificate(inner))
 }

@@ -6,6 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use url::Url;
+
+use crate::config;
 
 /// A call was not sent because of where it would have gone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,21 @@ pub fn check(host: &str, address: IpAddr, allow: &[IpNet]) -> Result<(), Refused
         Some(why) => Err(RefusedAddress { host: host.into(), address, why }),
         None => Ok(()),
     }
+}
+
+/// The same for a URL that has an address in place of a name. Names are looked at when they are resolved; such an address
+/// never is.
+///
+/// # Errors
+/// [`RefusedAddress`] when it may not be reached.
+pub(super) fn check_literal(url: &Url, connection: Option<&config::Http>) -> Result<(), RefusedAddress> {
+    let address = match url.host() {
+        Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(url::Host::Ipv6(address)) => IpAddr::V6(address),
+        Some(url::Host::Domain(_)) | None => return Ok(()),
+    };
+    let allow = connection.map_or(&[][..], |connection| &connection.allow_networks);
+    check(&address.to_canonical().to_string(), address, allow)
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {

@@ -1,14 +1,20 @@
 //! `http`: calls a web address.
 
+mod authentication;
+mod body;
 mod client;
 mod exchange;
 mod fault;
 mod guard;
+mod poll;
 mod request;
 mod response;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod token;
 
+pub use authentication::Authentication;
 pub use client::{HttpClients, Lookup};
 pub use guard::RefusedAddress;
 
@@ -16,8 +22,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::exchange::Exchange;
-use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Returns, input};
+use self::{exchange::Exchange, poll::Waiting, request::Ids};
+use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Poll, Returns, input};
 use crate::{
     config::{self, Config, Connection},
     limits,
@@ -37,10 +43,11 @@ pub(super) const ACTION: ActionType = ActionType {
 const NAME: &str = "http";
 
 /// Calls a web address and returns `{statusCode, headers, body}`. A JSON answer's body is a value, a text's a string,
-/// anything else `{"$content-type", "$content"}` with the content in base64; an empty answer has no `body`. A status of
-/// 400 or more fails the action and keeps its outputs. Calls to private, loopback and link-local addresses are refused
-/// unless the connection's `allow_networks` lists them.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// anything else `{"$content-type", "$content"}` with the content in base64, of a form with its fields beside
+/// (`$formdata`), of a multipart answer with its parts (`$multipart`); an empty answer has no `body`. A status of 400 or
+/// more fails the action and keeps its outputs. After a 202 that says where to ask, it asks there until it is done. Calls
+/// to private, loopback and link-local addresses are refused unless the connection's `allow_networks` lists them.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inputs {
     /// `GET`, `HEAD`, `OPTIONS`, `PUT`, `DELETE`, `POST` or `PATCH`. Default `GET`.
@@ -58,14 +65,29 @@ pub struct Inputs {
     #[serde(default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     pub queries: Option<Map<String, Value>>,
-    /// What to send: a text goes as `text/plain`, a content envelope `{"$content-type", "$content"}` as its bytes,
-    /// anything else as JSON. A `Content-Type` among the headers says otherwise.
+    /// The `Cookie` header.
+    #[serde(default)]
+    pub cookie: Option<String>,
+    /// What to send: a text goes as `text/plain`, a content envelope `{"$content-type", "$content"}` as its bytes, one
+    /// with `$formdata: [{key, value}]` as a form, one with `$multipart: [{headers, body}]` as parts, anything else as
+    /// JSON. A `Content-Type` among the headers says otherwise.
     #[serde(default)]
     pub body: Option<Value>,
     /// An `http` connection of `larum.yaml`. Its credentials go along to addresses under its `base_url`, and the
     /// networks in its `allow_networks` may be reached.
     #[serde(default)]
     pub connection: Option<String>,
+    /// Credentials that the playbook brings, its secrets from parameters of type `securestring`. A connection is the
+    /// better place for them, since a playbook can be shared.
+    #[serde(default)]
+    pub authentication: Option<Authentication>,
+    /// Returns a 202 at once, even if it has a `Location` to ask at. Default `false`.
+    #[serde(default)]
+    pub disable_async_pattern: bool,
+    /// Leaves out the headers that tell the service which run calls: `x-ms-workflow-run-id`, `x-ms-client-tracking-id`
+    /// and `x-ms-tracking-id`. Default `false`.
+    #[serde(default)]
+    pub suppress_workflow_headers: bool,
     /// Sends an `Idempotency-Key` header that is the same for every attempt of this action in this run. Only for
     /// services that honour it: a `POST` or `PATCH` may then be repeated after a crash. Default `false`.
     #[serde(default)]
@@ -74,6 +96,10 @@ pub struct Inputs {
     /// before the answer: `fail` with code `OutcomeUnknown`, or `retry`, which may do it twice. Default `fail`.
     #[serde(default)]
     pub on_unknown: OnUnknown,
+    /// What an earlier attempt left: where to ask.
+    #[serde(default, rename = "$poll")]
+    #[schemars(skip)]
+    waiting: Option<Waiting>,
 }
 
 /// The methods, for the schema; the input itself is read ignoring case.
@@ -104,6 +130,10 @@ struct Http;
 #[async_trait::async_trait]
 impl Effect for Http {
     fn kind(&self, input: &Value) -> EffectKind {
+        if input.get(Poll::KEY).is_some() {
+            // It only asks what became of an earlier attempt.
+            return EffectKind::Identified;
+        }
         let method = input.get("method").and_then(Value::as_str).unwrap_or("GET").to_ascii_uppercase();
         let keyed = input.get("idempotency_key") == Some(&Value::Bool(true));
         match method.as_str() {
@@ -115,7 +145,7 @@ impl Effect for Http {
     }
 
     async fn perform(&self, call: Call<'_>) -> Performed {
-        let inputs = match input::read::<Inputs>(NAME, call.input) {
+        let mut inputs = match input::read::<Inputs>(NAME, call.input) {
             Ok(inputs) => inputs,
             Err(outcome) => return Performed::Outcome(*outcome),
         };
@@ -123,10 +153,20 @@ impl Effect for Http {
             Ok(connection) => connection,
             Err(outcome) => return Performed::Outcome(*outcome),
         };
+        let own = match inputs.authentication.take().map(Authentication::into_credentials).transpose() {
+            Ok(own) => own,
+            Err(fault) => return Performed::Outcome(fault.outcome(false)),
+        };
         let exchange = Exchange {
             clients: &call.services.http,
+            vault: &call.services.vault,
             connection,
-            key: call.identity.uuid("idempotency-key"),
+            own,
+            ids: Ids {
+                key: call.identity.uuid("idempotency-key"),
+                run: call.run.run,
+                tracking: call.identity.uuid("tracking"),
+            },
             repeatable: self.kind(call.input) != EffectKind::Bare { repeat_when_unknown: false },
             timeout: limits::HTTP_CALL,
             now: call.services.clock.now(),

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use reqwest::{
     Method,
     header::{
-        ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-        USER_AGENT,
+        ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName,
+        HeaderValue, USER_AGENT,
     },
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -14,10 +14,23 @@ use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Inputs, fault::Fault};
+use super::{Inputs, body, fault::Fault};
 use crate::config::HttpAuthentication;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const RUN_ID: HeaderName = HeaderName::from_static("x-ms-workflow-run-id");
+const CLIENT_TRACKING_ID: HeaderName = HeaderName::from_static("x-ms-client-tracking-id");
+const TRACKING_ID: HeaderName = HeaderName::from_static("x-ms-tracking-id");
+
+/// What a call is known by, the same for each of its attempts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ids {
+    /// The `Idempotency-Key`, should the inputs ask for one.
+    pub(super) key: Uuid,
+    pub(super) run: Uuid,
+    /// `actions('x').trackingId`
+    pub(super) tracking: Uuid,
+}
 
 /// A request as it is sent on one hop.
 #[derive(Debug, Clone)]
@@ -30,22 +43,43 @@ pub(super) struct Request {
 
 impl Request {
     /// The first hop's request.
-    pub(super) fn new(inputs: &Inputs, key: Uuid) -> Result<Self, Fault> {
-        let method = method(inputs.method.as_deref().unwrap_or("GET"))?;
+    pub(super) fn new(inputs: &Inputs, ids: Ids) -> Result<Self, Fault> {
+        let mut request = Self::bare(inputs, ids)?;
+        request.method = method(inputs.method.as_deref().unwrap_or("GET"))?;
+        if let Some(body) = &inputs.body {
+            request.body = Some(body::encode(body, &mut request.headers, ids.key)?);
+        }
+        if inputs.idempotency_key {
+            request.headers.insert(IDEMPOTENCY_KEY, text_value(&ids.key.to_string())?);
+        }
+        Ok(request)
+    }
+
+    /// The request that asks at `location` what became of the first one.
+    pub(super) fn asking(inputs: &Inputs, ids: Ids, location: Url, at_home: bool) -> Result<Self, Fault> {
+        let mut request = Self::bare(inputs, ids)?;
+        request.without_body();
+        if !at_home {
+            request.without_private_headers();
+        }
+        request.go(location);
+        Ok(request)
+    }
+
+    fn bare(inputs: &Inputs, ids: Ids) -> Result<Self, Fault> {
         let url = address(&inputs.url, inputs.queries.as_ref())?;
         let mut headers = headers(&inputs.headers)?;
-        let body = match &inputs.body {
-            None => None,
-            Some(body) => {
-                let (bytes, kind) = encode(body)?;
-                headers.entry(CONTENT_TYPE).or_insert(kind);
-                Some(bytes)
-            }
-        };
-        if inputs.idempotency_key {
-            headers.insert(IDEMPOTENCY_KEY, text_value(&key.to_string())?);
+        if let Some(cookie) = &inputs.cookie {
+            let cookie = secret_value(cookie.trim())
+                .ok_or_else(|| Fault::BadRequest("the input `cookie` of `http` can stand in no header".into()))?;
+            headers.insert(COOKIE, cookie);
         }
-        Ok(Self { method, url, headers, body })
+        if !inputs.suppress_workflow_headers {
+            for (name, id) in [(RUN_ID, ids.run), (CLIENT_TRACKING_ID, ids.run), (TRACKING_ID, ids.tracking)] {
+                headers.entry(name).or_insert(text_value(&id.to_string())?);
+            }
+        }
+        Ok(Self { method: Method::GET, url, headers, body: None })
     }
 
     /// What a redirect with `status` to `target` makes of the request, as browsers do it (Fetch §4.4): 303 asks for
@@ -57,37 +91,76 @@ impl Request {
             _ => false,
         };
         if asks_anew {
-            self.method = Method::GET;
-            self.body = None;
-            for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
-                self.headers.remove(name);
-            }
+            self.without_body();
         }
+        self.go(target);
+        self
+    }
+
+    fn without_body(&mut self) {
+        self.method = Method::GET;
+        self.body = None;
+        for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+            self.headers.remove(name);
+        }
+    }
+
+    fn go(&mut self, target: Url) {
         if target.origin() != self.url.origin() {
-            // Any header may be a credential (`X-Api-Key`), so only those that cannot be go to another origin.
-            const HARMLESS: [HeaderName; 6] =
-                [ACCEPT, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, USER_AGENT, IDEMPOTENCY_KEY];
-            let kept = HARMLESS.into_iter().filter_map(|name| self.headers.remove(&name).map(|value| (name, value)));
-            self.headers = kept.collect();
+            self.without_private_headers();
         }
         self.url = target;
-        self
+    }
+
+    /// Any header may be a credential (`X-Api-Key`), so only those that cannot be go to another origin.
+    fn without_private_headers(&mut self) {
+        const HARMLESS: [HeaderName; 6] =
+            [ACCEPT, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, USER_AGENT, IDEMPOTENCY_KEY];
+        let kept = HARMLESS.into_iter().filter_map(|name| self.headers.remove(&name).map(|value| (name, value)));
+        self.headers = kept.collect();
     }
 }
 
-/// The `Authorization` of a connection, read anew so that a rotated secret counts at once.
-pub(super) fn authorization(authentication: &HttpAuthentication) -> Result<HeaderValue, Fault> {
+/// The `Authorization` header of what is sent as one; `None` for what is not.
+pub(super) fn authorization(authentication: &HttpAuthentication<SecretString>) -> Result<Option<HeaderValue>, Fault> {
     let text = match authentication {
         HttpAuthentication::Basic { username, password } => {
-            let pair = SecretString::from(format!("{username}:{}", password.read()?.expose_secret()));
+            let pair = SecretString::from(format!("{username}:{}", password.expose_secret()));
             SecretString::from(format!("Basic {}", BASE64_STANDARD.encode(pair.expose_secret())))
         }
-        HttpAuthentication::Bearer { token } => SecretString::from(format!("Bearer {}", token.read()?.expose_secret())),
+        HttpAuthentication::Bearer { token } => SecretString::from(format!("Bearer {}", token.expose_secret())),
+        HttpAuthentication::Raw { value } => value.clone(),
+        HttpAuthentication::ClientCertificate { .. } | HttpAuthentication::OAuth(_) => return Ok(None),
     };
-    let mut value = text_value(text.expose_secret())
-        .map_err(|_| Fault::BadRequest("the secret of the connection has characters that no header may hold".into()))?;
+    let value = secret_value(text.expose_secret())
+        .ok_or_else(|| Fault::BadRequest("the secret of the call has characters that no header may hold".into()))?;
+    Ok(Some(value))
+}
+
+/// A header value that is not shown; `None` when no header can hold it.
+pub(super) fn secret_value(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
+}
+
+/// Scheme, host and port, all of a URL that an error may show.
+pub(super) fn host(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// Where a `Location` leads from `url`; otherwise what it is instead of a web address. Credentials in it are the server's
+/// and not the author's, so they are left out.
+pub(super) fn resolve(url: &Url, location: &HeaderValue) -> Result<Url, String> {
+    let mut target = match url.join(&String::from_utf8_lossy(location.as_bytes())) {
+        Ok(target) if is_web(&target) => target,
+        Ok(other) => return Err(format!("`{}:`", other.scheme())),
+        Err(_) => return Err("something unreadable".into()),
+    };
+    let cleared = target.set_username("").and_then(|()| target.set_password(None));
+    cleared.map_err(|()| "something unreadable")?;
+    target.set_fragment(None);
+    Ok(target)
 }
 
 /// Whether `url` is `base` or lies below it: the same origin, and its path begins with the base's whole segments.
@@ -104,7 +177,7 @@ fn method(name: &str) -> Result<Method, Fault> {
     })
 }
 
-fn address(text: &str, queries: Option<&Map<String, Value>>) -> Result<Url, Fault> {
+pub(super) fn address(text: &str, queries: Option<&Map<String, Value>>) -> Result<Url, Fault> {
     let bad = |what: &str| Fault::BadRequest(format!("the input `url` of `http` {what}"));
     let mut url = Url::parse(text.trim()).map_err(|error| bad(&format!("is no address: {error}")))?;
     if !is_web(&url) {
@@ -123,7 +196,7 @@ fn address(text: &str, queries: Option<&Map<String, Value>>) -> Result<Url, Faul
     Ok(url)
 }
 
-pub(super) fn is_web(url: &Url) -> bool {
+fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
@@ -156,12 +229,12 @@ fn is_stripped(name: &str) -> bool {
 }
 
 /// A header value; refuses what could end the line (RFC 9110 §5.5).
-fn text_value(text: &str) -> Result<HeaderValue, Fault> {
+pub(super) fn text_value(text: &str) -> Result<HeaderValue, Fault> {
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Fault::BadRequest("no header can hold this".into()))
 }
 
 /// A value that has one plain text.
-fn scalar(input: &str, name: &str, value: &Value) -> Result<String, Fault> {
+pub(super) fn scalar(input: &str, name: &str, value: &Value) -> Result<String, Fault> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(_) | Value::Number(_) | Value::Null => Ok(value.to_string()),
@@ -169,21 +242,4 @@ fn scalar(input: &str, name: &str, value: &Value) -> Result<String, Fault> {
             "`{name}` in the input `{input}` of `http` is a list or an object; it must be a text, a number or true or false"
         ))),
     }
-}
-
-/// The bytes of a body and their type.
-fn encode(body: &Value) -> Result<(Bytes, HeaderValue), Fault> {
-    if let Value::String(text) = body {
-        return Ok((text.clone().into(), HeaderValue::from_static("text/plain; charset=utf-8")));
-    }
-    if let (Some(Value::String(kind)), Some(Value::String(content))) = (body.get("$content-type"), body.get("$content"))
-    {
-        let bytes = BASE64_STANDARD.decode(content).map_err(|error| {
-            Fault::BadRequest(format!("the `$content` of the input `body` of `http` is not base64: {error}"))
-        })?;
-        let kind = text_value(kind)
-            .map_err(|_| Fault::BadRequest("the `$content-type` of the input `body` of `http` is no type".into()))?;
-        return Ok((bytes.into(), kind));
-    }
-    Ok((body.to_string().into(), HeaderValue::from_static("application/json")))
 }

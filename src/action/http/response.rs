@@ -2,26 +2,25 @@
 
 use std::time::Duration;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use encoding_rs::{Encoding, UTF_8};
 use reqwest::{
     Response,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::fault::{self, Fault};
-use crate::{action::Outcome, limits, playbook::ActionStatus};
+use crate::{action::Outcome, content, limits, playbook::ActionStatus};
 
-/// Reads the body, unpacked, up to [`limits::HTTP_RESPONSE_BYTES`].
-pub(super) async fn read(response: &mut Response, method: &str, host: &str) -> Result<Vec<u8>, Fault> {
+/// Reads the body, unpacked, up to `most` bytes.
+pub(super) async fn read(response: &mut Response, method: &str, host: &str, most: usize) -> Result<Vec<u8>, Fault> {
     let (host, status) = (host.to_owned(), response.status().as_u16());
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > limits::HTTP_RESPONSE_BYTES => {
-                return Err(Fault::TooLarge { host, status });
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > most => {
+                return Err(Fault::TooLarge { host, status, most });
             }
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
             Ok(None) => return Ok(bytes),
@@ -37,28 +36,31 @@ pub(super) async fn read(response: &mut Response, method: &str, host: &str) -> R
 }
 
 /// The outcome of an answer: 400 and above failed, with its outputs and without an error, as in Logic Apps.
-pub(super) fn outcome(response: &Response, bytes: &[u8], host: &str, now: DateTime<Utc>) -> Result<Outcome, Fault> {
+pub(super) async fn outcome(
+    response: &Response,
+    bytes: Vec<u8>,
+    host: &str,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Fault> {
     let status = response.status().as_u16();
     let failed = status >= 400;
     let mut outputs = Map::new();
     outputs.insert("statusCode".into(), status.into());
     outputs.insert("headers".into(), headers(response.headers()));
     if !bytes.is_empty() {
-        let body = match body(response.headers(), bytes) {
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let bytes = Bytes::from(bytes);
+        let body = match content::value(kind, bytes.clone()).await {
             // A gateway's error page often carries the service's type; its status says enough.
-            Err(_) if failed => String::from_utf8_lossy(bytes).into(),
-            body => body.map_err(|reason| Fault::NotJson { host: host.into(), status, reason: reason.to_string() })?,
+            Err(_) if failed => String::from_utf8_lossy(&bytes).into(),
+            body => body.map_err(|why| Fault::Unreadable { host: host.into(), status, why })?,
         };
         outputs.insert("body".into(), body);
     }
     let outcome = Outcome {
         status: if failed { ActionStatus::Failed } else { ActionStatus::Succeeded },
         code: status_name(status),
-        outputs: Some(outputs.into()),
-        error: None,
-        retryable: false,
-        retry_after: None,
-        poll: None,
+        ..Outcome::succeeded(outputs.into())
     };
     Ok(match status {
         408 | 429 | 500..=599 => outcome.retryable(retry_after(response.headers(), now)),
@@ -75,29 +77,8 @@ fn headers(headers: &HeaderMap) -> Value {
     Value::Object(headers.keys().map(|name| (name.to_string(), text(name).into())).collect())
 }
 
-/// The body as a value: JSON parsed, text as a string, the rest in a content envelope.
-fn body(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("application/octet-stream");
-    let mut parts = kind.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let charset = parts.find_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        let value = value.trim().trim_matches('"');
-        name.trim().eq_ignore_ascii_case("charset").then(|| Encoding::for_label(value.as_bytes()))?
-    });
-    // `decode` goes by a byte order mark before it goes by the label, and drops it.
-    let text = || charset.unwrap_or(UTF_8).decode(bytes).0;
-    if essence == "application/json" || essence == "text/json" || essence.ends_with("+json") {
-        serde_json::from_str(&text())
-    } else if essence.starts_with("text/") {
-        Ok(text().into())
-    } else {
-        Ok(json!({"$content-type": kind, "$content": BASE64_STANDARD.encode(bytes)}))
-    }
-}
-
 /// How long the server asks to wait: seconds or an HTTP date (RFC 9110 §10.2.3).
-fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds).min(limits::RUN_DURATION));

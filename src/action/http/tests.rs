@@ -21,7 +21,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::{config::HttpAuthentication, secret::SecretRef};
+use crate::{
+    config::HttpAuthentication,
+    secret::{SecretRef, Vault},
+};
+
+mod asking;
+mod bodies;
+mod credentials;
+mod oauth;
+mod secured;
 
 const NOW: &str = "2026-11-24T09:00:00Z";
 
@@ -30,6 +39,7 @@ async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> axum
     let headers: BTreeMap<String, String> = headers
         .iter()
         .filter(|(name, _)| !["host", "accept-encoding", "content-length", "user-agent"].contains(&name.as_str()))
+        .filter(|(name, _)| !name.as_str().starts_with("x-ms-") || uri.path() == "/ids")
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     axum::Json(json!({
@@ -135,22 +145,25 @@ fn connection(base: &str, allow: &[&str], authentication: Option<HttpAuthenticat
         base_url: base.parse().expect("a URL"),
         authentication,
         allow_networks: allow.iter().map(|network| network.parse().expect("a network")).collect(),
+        ca_file: None,
     }
-}
-
-fn bearer(file: &std::path::Path) -> Option<HttpAuthentication> {
-    Some(HttpAuthentication::Bearer { token: SecretRef::File(file.into()) })
 }
 
 struct Asker {
     clients: HttpClients,
     connection: Option<config::Http>,
     timeout: Duration,
+    now: DateTime<Utc>,
 }
 
 impl Asker {
     fn new(connection: config::Http) -> Self {
-        Self { clients: HttpClients::default(), connection: Some(connection), timeout: Duration::from_secs(20) }
+        Self {
+            clients: HttpClients::default(),
+            connection: Some(connection),
+            timeout: Duration::from_secs(20),
+            now: NOW.parse().expect("an instant"),
+        }
     }
 
     /// One that may reach 127.0.0.1 and nothing else in private networks.
@@ -159,17 +172,23 @@ impl Asker {
     }
 
     async fn ask(&self, input: Value) -> Outcome {
-        let inputs = match input::read::<Inputs>(NAME, &input) {
+        let mut inputs = match input::read::<Inputs>(NAME, &input) {
             Ok(inputs) => inputs,
             Err(outcome) => return *outcome,
         };
+        let own = match inputs.authentication.take().map(Authentication::into_credentials).transpose() {
+            Ok(own) => own,
+            Err(fault) => return fault.outcome(false),
+        };
         let exchange = Exchange {
             clients: &self.clients,
+            vault: &Vault::ephemeral("key"),
             connection: self.connection.as_ref(),
-            key: Uuid::from_u128(7),
+            own,
+            ids: Ids { key: Uuid::from_u128(7), run: Uuid::from_u128(8), tracking: Uuid::from_u128(9) },
             repeatable: Http.kind(&input) != EffectKind::Bare { repeat_when_unknown: false },
             timeout: self.timeout,
-            now: NOW.parse::<DateTime<Utc>>().expect("an instant"),
+            now: self.now,
         };
         exchange.outcome(&inputs).await
     }
@@ -431,44 +450,6 @@ async fn a_name_that_moves_to_a_private_address_is_refused_from_then_on() {
 }
 
 #[tokio::test]
-async fn credentials_go_only_to_the_connections_base_url() {
-    let home = serve("127.0.0.1:0").await;
-    let foreign = serve("127.0.0.1:0").await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("token");
-    std::fs::write(&file, "hunter2\n").expect("a file");
-    let base = format!("http://{home}/api");
-    let asker = Asker::new(connection(&base, &["127.0.0.1/32"], bearer(&file)));
-    let headers = json!({"X-Api-Key": "k", "Accept": "text/csv"});
-    let mut seen = Vec::new();
-    for (what, url) in [
-        ("the base itself", base.clone()),
-        ("below it", format!("{base}/a?b")),
-        ("a path that only begins alike", format!("http://{home}/apix")),
-        ("out of it by dots", format!("{base}/../secret")),
-        ("out of it by written dots", format!("{base}/%2e%2e/secret")),
-        ("another port", format!("http://{foreign}/api")),
-        ("redirected below it", format!("{base}/../to/302?/api/b")),
-        ("redirected out of it", format!("http://{home}/to/302?/other")),
-        ("redirected to another port", format!("http://{home}/to/307?http://{foreign}/api")),
-        ("redirected away and home again", format!("http://{home}/to/307?http://{foreign}/to/307?http://{home}/api")),
-    ] {
-        let sent = asker.sent(json!({"url": url, "headers": headers})).await;
-        seen.push(format!("{what}: {} {}", sent["uri"], sent["headers"]));
-    }
-    insta::assert_snapshot!(seen.join("\n"));
-
-    let basic = HttpAuthentication::Basic { username: "u".into(), password: SecretRef::File(file.clone()) };
-    let asker = Asker::new(connection(&base, &["127.0.0.1/32"], Some(basic)));
-    let sent = asker.sent(json!({"url": base, "headers": {"Authorization": "mine"}})).await;
-    assert_eq!(sent["headers"]["authorization"], "Basic dTpodW50ZXIy", "the connection's goes before the author's");
-
-    std::fs::remove_file(&file).expect("removed");
-    let fault = asker.fault(json!({"url": base})).await;
-    assert!(fault.starts_with("SecretUnavailable: the secret of the connection cannot be read: "), "{fault}");
-}
-
-#[tokio::test]
 async fn a_call_without_an_answer_says_what_was_tried_and_keeps_secrets() {
     let at = serve("127.0.0.1:0").await;
     let gone = {
@@ -504,6 +485,7 @@ fn a_crash_in_the_middle_means_what_the_method_says() {
     assert_eq!(kind(json!({})), EffectKind::Identified);
     for method in ["POST", "patch"] {
         assert_eq!(kind(json!({"method": method})), EffectKind::Bare { repeat_when_unknown: false });
+        assert_eq!(kind(json!({"method": method, "$poll": {}})), EffectKind::Identified, "it only asks");
         assert_eq!(
             kind(json!({"method": method, "on_unknown": "retry"})),
             EffectKind::Bare { repeat_when_unknown: true }

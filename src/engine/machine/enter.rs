@@ -15,6 +15,7 @@ use crate::{
     engine::{
         event::{Command, Input},
         plan::{Kind, Plan},
+        secrets::without_credentials,
     },
     expression::Tree,
     limits,
@@ -291,10 +292,11 @@ impl Machine {
 
     /// An effect's input as it is written down, without secrets.
     pub(super) fn journalled(&self, input: &Value) -> Input {
-        if self.trigger.secrets.is_empty() {
-            return Input::of(input);
-        }
-        let mut clean = input.clone();
+        let mut clean = match without_credentials(input) {
+            Some(clean) => clean,
+            None if self.trigger.secrets.is_empty() => return Input::of(input),
+            None => input.clone(),
+        };
         self.trigger.secrets.redact(&mut clean);
         Input::of(&clean)
     }

@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// Keys of `authentication` whose values are secrets.
-const SECRET_KEYS: &[&str] = &["password", "token", "secret", "value", "pfx", "key"];
+const SECRET_KEYS: &[&str] = &["password", "token", "secret", "client_secret", "value", "pfx", "key"];
+/// Headers whose values are secrets.
+const SECRET_HEADERS: &[&str] = &["authorization", "proxy-authorization"];
 
 impl Checker<'_> {
     /// Checks and compiles the inputs of an action that is named at `span`.
@@ -55,7 +57,10 @@ impl Checker<'_> {
                     self.connections.push(Named { name: name.to_owned(), span, kinds: spec.connections });
                 }
                 if entry.key == "authentication" {
-                    self.no_literal_secret(&entry.value);
+                    self.no_literal_secret(&entry.value, SECRET_KEYS);
+                }
+                if entry.key == "headers" {
+                    self.no_literal_secret(&entry.value, SECRET_HEADERS);
                 }
                 let faults = self.faults.count();
                 if let Some(schema) = schema.property(&entry.key) {
@@ -142,13 +147,11 @@ impl Checker<'_> {
         Some(text)
     }
 
-    fn no_literal_secret(&mut self, node: &Node) {
+    fn no_literal_secret(&mut self, node: &Node, secret: &[&str]) {
         let Value::Map(entries) = &node.value else { return };
-        for entry in entries.iter().filter(|entry| SECRET_KEYS.contains(&entry.key.as_str())) {
+        for entry in entries.iter().filter(|entry| secret.iter().any(|key| entry.key.eq_ignore_ascii_case(key))) {
             let literal = match &entry.value.value {
-                Value::Text(text) => {
-                    !text.value.starts_with('@') && !text.value.contains("{{") && !text.value.contains("@{")
-                }
+                Value::Text(text) => !is_computed(&text.value),
                 Value::Number(_) | Value::Bool(_) => true,
                 _ => false,
             };
