@@ -60,7 +60,7 @@ pub struct House {
     pub data: TempDir,
     pub clock: ManualClock,
     source: String,
-    secrets: Vec<(String, SecretRef)>,
+    config: Config,
     pub living: Living,
 }
 
@@ -80,11 +80,18 @@ impl House {
 
     /// With secret parameters of the playbook `report`.
     pub async fn with_secrets(source: &str, secrets: Vec<(String, SecretRef)>) -> Self {
+        let secrets = secrets.into_iter().map(|(name, place)| (name, ParameterValue::Secret(place))).collect();
+        let parameters = BTreeMap::from([("report".to_owned(), secrets)]);
+        Self::with_config(source, Config { parameters, ..Config::default() }).await
+    }
+
+    /// Under this configuration.
+    pub async fn with_config(source: &str, config: Config) -> Self {
         let data = TempDir::new().unwrap();
         let clock = ManualClock::at(start());
         let disk = SqliteStore::open(data.path()).unwrap();
-        let living = live(&disk, disk.clone(), &clock, source, &secrets).await;
-        Self { data, clock, source: source.to_owned(), secrets, living }
+        let living = live(&disk, disk.clone(), &clock, source, &config).await;
+        Self { data, clock, source: source.to_owned(), config, living }
     }
 
     /// The process stops as it should, and starts again.
@@ -95,12 +102,12 @@ impl House {
 
     /// The process is gone; a new one opens the same folder, with a store that `wrap` puts around the new one.
     pub async fn killed(self, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
-        let Self { data, clock, source, secrets, living } = self;
+        let Self { data, clock, source, config, living } = self;
         living.disk.close();
         let disk = SqliteStore::open(data.path()).unwrap();
-        let living = live(&disk, wrap(disk.clone()), &clock, &source, &secrets).await;
+        let living = live(&disk, wrap(disk.clone()), &clock, &source, &config).await;
         living.engine.recover().await.unwrap();
-        Self { data, clock, source, secrets, living }
+        Self { data, clock, source, config, living }
     }
 
     /// The same house whose store is wrapped from the start.
@@ -200,13 +207,11 @@ async fn live(
     store: Arc<dyn Store>,
     clock: &ManualClock,
     source: &str,
-    secrets: &[(String, SecretRef)],
+    config: &Config,
 ) -> Living {
-    let secrets = secrets.iter().map(|(name, place)| (name.clone(), ParameterValue::Secret(place.clone()))).collect();
-    let config = Config { parameters: BTreeMap::from([("report".to_owned(), secrets)]), ..Config::default() };
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let services = Arc::new(Services {
-        config: Arc::new(config),
+        config: Arc::new(config.clone()),
         store: store.clone(),
         vault: Vault::ephemeral("key"),
         clock: clock.clone(),

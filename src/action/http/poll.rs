@@ -39,7 +39,8 @@ impl Waiting {
     pub(super) fn location(&self, vault: &Vault) -> Result<Url, Fault> {
         let opened = BASE64_STANDARD.decode(&self.location).ok().and_then(|sealed| vault.unseal(PLACE, &sealed).ok());
         let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
-        text.and_then(|text| Url::parse(&text).ok()).ok_or_else(|| Fault::Location(format!("where to ask is not known: {Unsealable}")))
+        text.and_then(|text| Url::parse(&text).ok())
+            .ok_or_else(|| Fault::Location(format!("where to ask is not known: {Unsealable}")))
     }
 }
 
