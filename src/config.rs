@@ -47,6 +47,17 @@ pub struct Server {
     pub hook_calls_per_minute: u32,
 }
 
+impl Server {
+    /// The address people reach it by, without a `/` at its end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}
+
 /// The built-in workspace's name, as Sentinel addresses one.
 #[derive(Debug, Clone)]
 pub struct Workspace {

@@ -72,6 +72,15 @@ pub const MAILDIR_QUIET_AFTER_CREATION: Duration = Duration::from_secs(10);
 pub const MAILDIR_QUIET_AFTER_WRITING: Duration = Duration::from_secs(300);
 /// Automatic mails to one recipient within an hour.
 pub const AUTOMATIC_MAILS_PER_HOUR: u32 = 5;
+/// Approval mails to one person within an hour. They go to people the playbook names, never to whoever wrote in, so that
+/// more is needed and less can go wrong than with other automatic mails.
+pub const APPROVAL_MAILS_PER_HOUR: u32 = 100;
+/// People one approval asks.
+pub const APPROVAL_RECIPIENTS: usize = 50;
+/// Answers an approval offers.
+pub const APPROVAL_OPTIONS: usize = 20;
+/// Characters of one answer that an approval offers.
+pub const APPROVAL_OPTION_CHARS: usize = 100;
 /// How long an SMTP server may take for one answer; RFC 5321 §4.5.3.2 would allow minutes, a run should not wait so long.
 pub const SMTP_ANSWER: Duration = Duration::from_secs(60);
 /// Connections kept to one SMTP server at once; providers refuse more than a few.

@@ -96,8 +96,15 @@ impl Kit {
     async fn send(&self, step: &str, minutes: i64, input: Value) -> Outcome {
         let Nature::Effect(effect) = action::find("send_email").unwrap().nature else { panic!("an effect") };
         let identity = Identity::of(self.run.run, step);
-        let call =
-            Call { run: &self.run, identity, attempt: 1, input: &input, services: &self.services, at: at(minutes) };
+        let call = Call {
+            run: &self.run,
+            identity,
+            step,
+            attempt: 1,
+            input: &input,
+            services: &self.services,
+            at: at(minutes),
+        };
         match effect.perform(call).await {
             Performed::Outcome(outcome) => outcome,
             Performed::Local(_) => panic!("a mail is no local effect"),

@@ -110,6 +110,8 @@ pub struct Services {
 pub struct Call<'a> {
     pub run: &'a RunInfo,
     pub identity: Identity,
+    /// The action's id and the iterations it stands in, as the engine writes steps.
+    pub step: &'a str,
     /// From 1.
     pub attempt: u32,
     /// The evaluated `with:`, without null members.

@@ -1,5 +1,6 @@
 //! What a playbook can do: one file per action, and the one table that lists them.
 
+pub mod approve;
 mod compose;
 mod convert_html_to_text;
 mod create_incident;
@@ -89,6 +90,7 @@ pub enum Returns {
 
 /// Every action, by name.
 pub static ACTIONS: &[ActionType] = &[
+    approve::ACTION,
     compose::ACTION,
     delay::DELAY,
     delay::DELAY_UNTIL,

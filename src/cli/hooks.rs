@@ -130,11 +130,7 @@ fn url(args: &UrlArgs, now: DateTime<Utc>) -> Result<(), Fault> {
 }
 
 fn address(config: &Config, webhook: &WebhookTrigger) -> String {
-    let url = config.server.public_url.as_ref().map_or_else(
-        || format!("http://{}", config.server.listen),
-        |url| url.as_str().trim_end_matches('/').to_owned(),
-    );
-    let mut address = format!("{url}/hooks/{}", webhook.path);
+    let mut address = format!("{}/hooks/{}", config.server.url(), webhook.path);
     for segment in &webhook.relative_path {
         address.push('/');
         match segment {

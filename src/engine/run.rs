@@ -421,8 +421,9 @@ impl<'s> Run<'s> {
         let (step, attempt, effect, input) = (wanted.step.clone(), wanted.attempt, wanted.effect, wanted.input.clone());
         let (info, services) = (self.info.clone(), self.shared.services.clone());
         let (flight, abort) = futures::future::abortable(async move {
-            let identity = Identity::of(info.run, &step.to_string());
-            let call = Call { run: &info, identity, attempt, input: &input, services: &services, at };
+            let written = step.to_string();
+            let identity = Identity::of(info.run, &written);
+            let call = Call { run: &info, identity, step: &written, attempt, input: &input, services: &services, at };
             let performed = effect.perform(call).await;
             (step, attempt, performed)
         });
@@ -441,10 +442,12 @@ impl<'s> Run<'s> {
             _ => Vec::new(),
         };
         let (step, attempt, effect, input) = (wanted.step.clone(), wanted.attempt, wanted.effect, wanted.input.clone());
-        let identity = Identity::of(self.id(), &step.to_string());
+        let written = step.to_string();
+        let identity = Identity::of(self.id(), &written);
         loop {
             let services = self.shared.services.clone();
-            let call = Call { run: &self.info, identity, attempt, input: &input, services: &services, at };
+            let call =
+                Call { run: &self.info, identity, step: &written, attempt, input: &input, services: &services, at };
             let done = match effect.perform(call).await {
                 Performed::Outcome(outcome) => {
                     let finished = self.finished(&step, attempt, outcome);

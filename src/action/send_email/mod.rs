@@ -5,7 +5,7 @@ mod inputs;
 
 use serde_json::{Value, json};
 
-use inputs::SendEmail;
+pub(super) use inputs::{Addresses, SendEmail, Text};
 
 use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Returns};
 use crate::{
@@ -54,7 +54,7 @@ impl Effect for Sender {
 
 /// Why the mail was not sent.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error("{0}")]
     Inputs(String),
     #[error(transparent)]
@@ -68,7 +68,7 @@ enum Fault {
 impl Fault {
     /// A failure in the shape connectors answer with, so that a playbook finds the reason at
     /// `body('ID')?['error']?['message']`.
-    fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         let (code, status, passing) = match self {
             Self::Inputs(_) | Self::Write(_) | Self::Send(SendError::Write(_)) => ("BadRequest", 400, false),
             Self::Send(error) if error.is_transient() => ("SmtpError", 503, true),
@@ -83,12 +83,34 @@ impl Fault {
     }
 }
 
+/// What became of a mail.
+pub(super) enum Sending {
+    Sent {
+        /// With its angle brackets.
+        message_id: String,
+        /// What the server said, or the file it became.
+        answer: String,
+    },
+    /// It may not be sent.
+    Suppressed(Suppressed),
+}
+
 async fn send(call: &Call<'_>) -> Result<Outcome, Fault> {
     let input = inputs::read(call.input)?;
+    let body = match deliver(call, input, limits::AUTOMATIC_MAILS_PER_HOUR).await? {
+        Sending::Sent { message_id, answer } => json!({"messageId": message_id, "answer": answer}),
+        Sending::Suppressed(reason) => json!({"suppressed": reason.to_string()}),
+    };
+    Ok(Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": body})))
+}
+
+/// Sends a mail whose Message-ID derives from the call's identity, unless one of its recipients got `limit` automatic
+/// mails within the hour.
+pub(super) async fn deliver(call: &Call<'_>, input: SendEmail, limit: u32) -> Result<Sending, Fault> {
     let services = call.services;
     let smtp = smtp(call, input.connection.as_deref())?;
     let (mut outgoing, attached) = match compose::compose(call, smtp, input)? {
-        Composed::Suppressed(reason) => return Ok(suppressed(&reason)),
+        Composed::Suppressed(reason) => return Ok(Sending::Suppressed(reason)),
         Composed::Mail { outgoing, attachments } => (outgoing, attachments),
     };
     if !attached.is_empty() {
@@ -100,18 +122,16 @@ async fn send(call: &Call<'_>) -> Result<Outcome, Fault> {
         }
     }
     let recipients = compose::recipients(&outgoing)?;
-    let limit = limits::AUTOMATIC_MAILS_PER_HOUR;
     let reserved = services.store.reserve_mail(&outgoing.message_id, &recipients, call.at, limit).await?;
     if !reserved {
-        return Ok(suppressed(&Suppressed::TooMany(limit)));
+        return Ok(Sending::Suppressed(Suppressed::TooMany(limit)));
     }
     let outbox = services.config.data.join("outbox");
     let answer = match services.mailer.send(smtp, &outbox, &outgoing).await? {
         Sent::Accepted(answer) => answer,
         Sent::Outbox(path) => format!("written to {}", path.display()),
     };
-    let body = json!({"messageId": format!("<{}>", outgoing.message_id), "answer": answer});
-    Ok(Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": body})))
+    Ok(Sending::Sent { message_id: format!("<{}>", outgoing.message_id), answer })
 }
 
 /// The named smtp connection, or the first one; `None` means the outbox.
@@ -130,8 +150,4 @@ fn smtp<'a>(call: &Call<'a>, name: Option<&str>) -> Result<Option<&'a Smtp>, Fau
             _ => Err(Fault::Inputs(format!("there is no smtp connection called {name}"))),
         },
     }
-}
-
-fn suppressed(reason: &Suppressed) -> Outcome {
-    Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": {"suppressed": reason.to_string()}}))
 }

@@ -1,0 +1,119 @@
+//! `approve`: asks people by mail and waits for the first answer, Logic Apps' Send approval email.
+//!
+//! The mail holds a link for each answer. A link opens a page, and only a button there decides: mail scanners follow
+//! links.
+
+mod inputs;
+mod token;
+
+use handlebars::html_escape;
+use serde_json::{Value, json};
+
+pub use inputs::{Approve, Options};
+pub use token::Token;
+
+use super::{
+    ActionType, Call, Effect, EffectKind, Identity, Nature, Outcome, Performed, Returns,
+    send_email::{self, Addresses, Fault, SendEmail, Sending, Text},
+};
+use crate::{limits, playbook::ActionSpec};
+
+/// The action's line in the table.
+pub(super) const ACTION: ActionType = ActionType {
+    spec: ActionSpec {
+        sought_as: &["approval", "sendapprovalemail", "sendemailwithoptions", "sendapprovalmail"],
+        template_input: Some("template"),
+        connections: &["smtp"],
+        retries: true,
+        ..ActionSpec::new(inputs::NAME, || schemars::schema_for!(Approve))
+    },
+    nature: Nature::Approval { ask: &Asker, answer },
+    returns: Returns::Body,
+};
+
+/// What `approve` comes to once somebody has answered: the answer is what it returns.
+fn answer(_asked: &Value, answer: &Value) -> Outcome {
+    Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": answer}))
+}
+
+/// The answer of a person as the run gets it, under the names of Logic Apps' approval mail.
+#[must_use]
+pub fn given(option: &str, by: Option<&str>) -> Value {
+    match by {
+        Some(address) => json!({"SelectedOption": option, "UserEmailAddress": address}),
+        None => json!({"SelectedOption": option}),
+    }
+}
+
+/// Sends the question.
+struct Asker;
+
+#[async_trait::async_trait]
+impl Effect for Asker {
+    /// Each person's mail has one Message-ID whatever the attempt.
+    fn kind(&self, _input: &Value) -> EffectKind {
+        EffectKind::Identified
+    }
+
+    async fn perform(&self, call: Call<'_>) -> Performed {
+        Performed::Outcome(match ask(&call).await {
+            Ok(outcome) => outcome,
+            Err(fault) => fault.outcome(),
+        })
+    }
+}
+
+async fn ask(call: &Call<'_>) -> Result<Outcome, Fault> {
+    let input = inputs::read(call.input)?;
+    let (mut asked, mut held_back) = (Vec::new(), Vec::new());
+    for (place, recipient) in input.to.0.iter().enumerate() {
+        // Each gets a mail of their own, so that it is known who answered.
+        let identity = Identity::of(call.run.run, &format!("{}#{place}", call.step));
+        let mail = mail(call, &input, recipient, u16::try_from(place).unwrap_or(u16::MAX));
+        let own = Call { identity, ..*call };
+        match send_email::deliver(&own, mail, limits::APPROVAL_MAILS_PER_HOUR).await? {
+            Sending::Sent { message_id, .. } => asked.push(json!({"address": recipient, "messageId": message_id})),
+            Sending::Suppressed(reason) => held_back.push(format!("{recipient}: {reason}")),
+        }
+    }
+    if asked.is_empty() {
+        // Nobody would ever answer.
+        return Ok(Outcome::failed("NobodyAsked", format!("nobody could be asked: {}", held_back.join("; "))));
+    }
+    let body = json!({"asked": asked, "heldBack": held_back});
+    Ok(Outcome::succeeded(json!({"statusCode": 201, "headers": {}, "body": body})))
+}
+
+/// The mail to one person, with the links that are theirs.
+fn mail(call: &Call<'_>, input: &Approve, recipient: &str, place: u16) -> SendEmail {
+    let services = call.services;
+    let site = services.config.server.url();
+    let expires = call.at + limits::RUN_DURATION;
+    let links = input.options.0.iter().zip(0..).map(|(option, number)| {
+        let token = Token { run: call.run.run, step: call.step.to_owned(), recipient: place, option: number, expires };
+        (option, format!("{site}/approvals/{}", token.seal(&services.vault)))
+    });
+    const HOW: &str = "Each link opens a page where you confirm. The first answer counts.";
+    let question = input.question();
+    let text = if input.is_html {
+        let links: String = links
+            .map(|(option, link)| format!("<p>{}: <a href=\"{link}\">{link}</a></p>\n", html_escape(option)))
+            .collect();
+        format!("{question}\n<hr>\n{links}<p>{HOW}</p>\n")
+    } else {
+        let links: String = links.map(|(option, link)| format!("{option}:\n{link}\n\n")).collect();
+        format!("{}\n\n{links}{HOW}\n", question.trim_end())
+    };
+    SendEmail {
+        to: Addresses(vec![recipient.to_owned()]),
+        cc: Addresses::default(),
+        bcc: Addresses::default(),
+        reply_to: input.reply_to.clone(),
+        subject: input.subject.clone(),
+        body: Some(Text(text)),
+        template: None,
+        is_html: input.is_html,
+        attachments: Default::default(),
+        connection: input.connection.clone(),
+    }
+}
