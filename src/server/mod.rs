@@ -1,5 +1,6 @@
-//! The HTTP server: forms, webhooks, health and metrics. Nothing else is served before there is a sign-in.
+//! The HTTP server: forms, webhooks, approvals, health and metrics. Nothing else is served before there is a sign-in.
 
+mod approvals;
 mod body;
 mod connection;
 mod form_page;
@@ -101,6 +102,7 @@ impl Site {
             .route("/", get(index))
             .route("/forms/{path}", get(forms::show).post(forms::submit))
             .route("/forms/{path}/thanks", get(forms::thanks))
+            .route("/approvals/{token}", get(approvals::show).post(approvals::decide))
             .route("/hooks/{*path}", any(hooks::call))
             .route("/assets/larum.css", get(stylesheet))
             .route("/healthz", get(|| async { "alive\n" }))
