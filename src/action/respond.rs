@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::{ActionType, Nature, Outcome, Returns, input};
 use crate::{expression, playbook::ActionSpec};
 
-const NAME: &str = "respond";
+/// The action's name.
+pub const NAME: &str = "respond";
 /// Headers that only say how the answer travels, which is the server's business.
 const TRANSPORT: [&str; 9] =
     ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "date", "server"];

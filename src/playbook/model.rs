@@ -255,6 +255,29 @@ pub struct Action {
     pub kind: ActionKind,
 }
 
+impl Playbook {
+    /// Whether any action, however deep it stands, is `action`.
+    #[must_use]
+    pub fn calls(&self, action: &str) -> bool {
+        self.actions.iter().any(|inner| inner.calls(action))
+    }
+}
+
+impl Action {
+    fn calls(&self, wanted: &str) -> bool {
+        let any = |actions: &[Action]| actions.iter().any(|inner| inner.calls(wanted));
+        match &self.kind {
+            ActionKind::If { then, otherwise, .. } => any(then) || any(otherwise),
+            ActionKind::Switch { cases, default, .. } => cases.iter().any(|(_, inner)| any(inner)) || any(default),
+            ActionKind::ForEach { actions, .. } | ActionKind::Until { actions, .. } | ActionKind::Scope { actions } => {
+                any(actions)
+            }
+            ActionKind::Call { action, .. } => *action == wanted,
+            ActionKind::Terminate(_) => false,
+        }
+    }
+}
+
 /// When an action may start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunAfter {

@@ -141,7 +141,8 @@ fn still_open(asked: &Asked) -> Result<(), Box<Problem>> {
     match asked.question.ended {
         None => Ok(()),
         Some(ActionStatus::TimedOut) => {
-            let message = "The time to answer this has passed. Nothing was decided here; the playbook went on without an answer.";
+            let message =
+                "The time to answer this has passed. Nothing was decided here; the playbook went on without an answer.";
             Err(Problem::new(StatusCode::GONE, "TooLate", "It is too late to answer", message))
         }
         Some(_) => Err(over()),

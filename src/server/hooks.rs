@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::Response,
 };
 use serde_json::{Map, Value, json};
@@ -13,8 +13,9 @@ use super::{
     Site,
     connection::Peer,
     guard::{UNKNOWN_PEER, counted_as},
+    hook_answer::{accepted, answered},
     problem::{Problem, Speaks, json as json_answer},
-    request::{BUSY_RETRY, REPLAYED, STORE_RETRY, idempotency_key, joined, queries},
+    request::{BUSY_RETRY, STORE_RETRY, idempotency_key, joined, queries},
 };
 use crate::{
     config::{Connection, Webhook},
@@ -36,18 +37,33 @@ use crate::{
 const SECRET_HEADERS: [HeaderName; 3] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
 /// The part of a signed address that admits.
 const SIGNATURE: &str = "sig";
-const TITLE: &str = "This cannot be taken";
+pub(super) const TITLE: &str = "This cannot be taken";
 
 /// Any method: a call of a webhook.
 pub async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
-    take_in(&site, request).await.unwrap_or_else(|problem| {
-        let verdict = if problem.status.is_server_error() { "unavailable" } else { "refused" };
-        count(&site, verdict);
-        problem.answer(&site.pages, Speaks::Json)
-    })
+    let answer = async {
+        let Taken { hook, run, replayed } = take_in(&site, request).await.inspect_err(|problem| {
+            count(&site, if problem.status.is_server_error() { "unavailable" } else { "refused" });
+        })?;
+        Ok(match run {
+            Some(run) if hook.responds => answered(&site, &hook, run, replayed).await?,
+            Some(run) => accepted(run, replayed),
+            None => json_answer(StatusCode::ACCEPTED, &json!({"run": null})),
+        })
+    };
+    answer.await.unwrap_or_else(|problem: Box<Problem>| problem.answer(&site.pages, Speaks::Json))
 }
 
-async fn take_in(site: &Site, request: Request) -> Result<Response, Box<Problem>> {
+/// What became of a call that was taken.
+struct Taken {
+    hook: Arc<Hook>,
+    /// `None` when the playbook's conditions start nothing for it.
+    run: Option<RunId>,
+    /// It had come before.
+    replayed: bool,
+}
+
+async fn take_in(site: &Site, request: Request) -> Result<Taken, Box<Problem>> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
@@ -63,7 +79,7 @@ async fn take_in(site: &Site, request: Request) -> Result<Response, Box<Problem>
     let parameters = hook.parameters(rest).ok_or_else(no_hook)?;
     let method = Method::ALL.iter().find(|method| method.as_str() == parts.method.as_str()).copied();
     let Some(method) = method.filter(|method| hook.trigger.methods.contains(method)) else {
-        return Ok(wrong_method(site, &hook));
+        return Err(wrong_method(&hook));
     };
     let query = queries(parts.uri.query()).map_err(|_| bad_request("The query is not valid UTF-8, or too long."))?;
 
@@ -79,10 +95,9 @@ async fn take_in(site: &Site, request: Request) -> Result<Response, Box<Problem>
     fits_schema(&hook, &value)?;
     let call =
         HookCall { method, headers: shown(headers, signed), queries: shown_queries(query), parameters, body: value };
-    Ok(match take(site, &hook, call, key).await? {
-        Some((run, replayed)) => accepted(run, replayed),
-        None => json_answer(StatusCode::ACCEPTED, &json!({"run": null})),
-    })
+    let (run, replayed) =
+        take(site, &hook, call, key).await?.map_or((None, false), |(run, replayed)| (Some(run), replayed));
+    Ok(Taken { hook, run, replayed })
 }
 
 /// Checks who calls, as far as that can be known before the body is there; `Some` when the body must be signed.
@@ -193,18 +208,6 @@ async fn take(
     Ok(Some((run, replayed)))
 }
 
-/// 202 with the run's address. A repeated call is answered alike.
-fn accepted(run: RunId, replayed: bool) -> Response {
-    let mut response = json_answer(StatusCode::ACCEPTED, &json!({"run": run}));
-    if let Ok(location) = HeaderValue::try_from(format!("/runs/{run}")) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
-}
-
 /// The headers a playbook sees, by name in lower case; the values of a repeated one with commas between them.
 fn shown(headers: &HeaderMap, signed: Option<&Webhook>) -> Map<String, Value> {
     let admits = |name: &HeaderName| {
@@ -230,23 +233,18 @@ fn no_hook() -> Box<Problem> {
     Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is no such webhook", message)
 }
 
-fn wrong_method(site: &Site, hook: &Hook) -> Response {
-    count(site, "refused");
+fn wrong_method(hook: &Hook) -> Box<Problem> {
     let methods: Vec<&str> = hook.trigger.methods.iter().map(|method| method.as_str()).collect();
-    let message = format!("This webhook takes {} only.", methods.join(", "));
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", TITLE, message);
-    let mut response = problem.answer(&site.pages, Speaks::Json);
-    if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
-    response
+    let methods = methods.join(", ");
+    let message = format!("This webhook takes {methods} only.");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", TITLE, message).allow(methods)
 }
 
 fn bad_request(message: impl Into<String>) -> Box<Problem> {
     Problem::new(StatusCode::BAD_REQUEST, "BadRequest", TITLE, message)
 }
 
-fn unavailable(message: &str) -> Box<Problem> {
+pub(super) fn unavailable(message: &str) -> Box<Problem> {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Calls cannot be taken just now", message)
         .retry_after(STORE_RETRY)
 }

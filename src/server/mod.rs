@@ -6,6 +6,7 @@ mod connection;
 mod form_page;
 mod forms;
 mod guard;
+mod hook_answer;
 mod hooks;
 mod pages;
 mod problem;

@@ -25,6 +25,8 @@ pub struct Problem {
     pub link: Option<(String, String)>,
     /// Seconds after which the same request may be taken.
     pub retry_after: Option<u64>,
+    /// The methods that are taken, where another one was used.
+    pub allow: Option<String>,
 }
 
 /// The form a client understands.
@@ -60,13 +62,20 @@ impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, message: impl Into<String>) -> Box<Self> {
         let message = message.into();
-        Box::new(Self { status, code, title, message, fields: Vec::new(), link: None, retry_after: None })
+        Box::new(Self { status, code, title, message, fields: Vec::new(), link: None, retry_after: None, allow: None })
     }
 
     /// The same with the time after which it may be tried again.
     #[must_use]
     pub fn retry_after(mut self: Box<Self>, seconds: u64) -> Box<Self> {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same with the methods that are taken.
+    #[must_use]
+    pub fn allow(mut self: Box<Self>, methods: String) -> Box<Self> {
+        self.allow = Some(methods);
         self
     }
 
@@ -104,6 +113,9 @@ impl Problem {
             }
         };
         self.say_when(&mut response);
+        if let Some(allow) = self.allow.as_deref().and_then(|methods| HeaderValue::try_from(methods).ok()) {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
         response
     }
 

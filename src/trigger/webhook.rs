@@ -19,6 +19,7 @@ use super::{
     table::Addressed,
 };
 use crate::{
+    action::respond,
     engine::Live,
     expression::{EvalError, JsonScope},
     limits::HOOK_KEY_CHARS,
@@ -37,6 +38,9 @@ const CONNECTION: &str = "webhook";
 #[derive(Debug)]
 pub struct Hook {
     pub trigger: WebhookTrigger,
+    /// Whether its caller waits for what the playbook answers. One call that starts a run for each element of a list has
+    /// no one answer.
+    pub responds: bool,
     pub live: Live,
 }
 
@@ -45,7 +49,10 @@ impl Addressed for Hook {
 
     fn of(live: &Live) -> Option<Self> {
         match &live.playbook.trigger {
-            Trigger::Webhook(trigger) => Some(Self { trigger: trigger.clone(), live: live.clone() }),
+            Trigger::Webhook(trigger) => {
+                let responds = live.playbook.calls(respond::NAME) && live.playbook.admission.split_on.is_none();
+                Some(Self { trigger: trigger.clone(), responds, live: live.clone() })
+            }
             _ => None,
         }
     }
