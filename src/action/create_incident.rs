@@ -1,8 +1,8 @@
 //! `create_incident`: an incident in the built-in workspace.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
     ActionType, Call, Effect, EffectKind, ErrorInfo, LocalChange, Nature, Outcome, Performed, Returns, RunInfo,
@@ -112,9 +112,10 @@ impl Effect for CreateIncident {
                 Performed::Local(LocalChange::CreateIncident {
                     draft: Box::new(draft),
                     id: call.identity.uuid("incident"),
-                    outcome: Box::new(move |incident| {
-                        let body = incident.to_resource(&config.workspace);
-                        Outcome::succeeded(answer(200, &body))
+                    outputs: Box::new(move |incident| {
+                        let answer = Answer::new(200, incident.resource(&config.workspace));
+                        // Writing plain fields as JSON does not fail.
+                        serde_json::value::to_raw_value(&answer).unwrap_or_else(|_| RawValue::NULL.to_owned())
                     }),
                 })
             }
@@ -124,8 +125,24 @@ impl Effect for CreateIncident {
 }
 
 /// The connector's answer.
-fn answer(status: u16, body: &Value) -> Value {
-    json!({"statusCode": status, "headers": {"Content-Type": "application/json; charset=utf-8"}, "body": body})
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<B> {
+    status_code: u16,
+    headers: Headers,
+    body: B,
+}
+
+#[derive(Serialize)]
+struct Headers {
+    #[serde(rename = "Content-Type")]
+    content_type: &'static str,
+}
+
+impl<B> Answer<B> {
+    fn new(status_code: u16, body: B) -> Self {
+        Self { status_code, headers: Headers { content_type: "application/json; charset=utf-8" }, body }
+    }
 }
 
 /// What Sentinel's rules refuse is an answer like any other: status 400 with the reason in its body.
@@ -133,7 +150,7 @@ fn refused(code: &str, message: &str) -> Outcome {
     Outcome {
         status: ActionStatus::Failed,
         code: "BadRequest".to_owned(),
-        outputs: Some(answer(400, &json!({"error": {"code": code, "message": message}}))),
+        outputs: serde_json::to_value(Answer::new(400, json!({"error": {"code": code, "message": message}}))).ok(),
         error: Some(ErrorInfo { code: code.to_owned(), message: message.to_owned() }),
         retryable: false,
         retry_after: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -129,10 +129,13 @@ pub enum Performed {
     Local(LocalChange),
 }
 
-/// A change of the built-in workspace, and the outcome it has once it happened.
+/// A change of the built-in workspace, and the outputs of the action once it happened and so succeeded.
 pub enum LocalChange {
-    CreateIncident { draft: Box<Draft>, id: Uuid, outcome: Box<dyn FnOnce(&Incident) -> Outcome + Send> },
+    CreateIncident { draft: Box<Draft>, id: Uuid, outputs: WriteOutputs },
 }
+
+/// Writes the outputs as JSON text: it is called where everybody waits for it, and text is what the journal keeps.
+pub type WriteOutputs = Box<dyn FnOnce(&Incident) -> Box<RawValue> + Send>;
 
 /// The part of an action that touches the world.
 #[async_trait::async_trait]

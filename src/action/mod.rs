@@ -21,7 +21,7 @@ mod shape;
 mod time;
 mod variables;
 
-pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services};
+pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services, WriteOutputs};
 pub use outcome::{ErrorInfo, Outcome, Poll};
 pub use shape::InputShape;
 

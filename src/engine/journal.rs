@@ -1,10 +1,12 @@
 //! Events as the journal keeps them: one JSON text each, with a version, sealed where the playbook asks for it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::event::Event;
-use crate::{secret::Vault, store::RunId};
+use super::{Step, event::Event};
+use crate::{playbook::ActionStatus, secret::Vault, store::RunId};
 
 /// The format below; a reader refuses one it does not know.
 const VERSION: u32 = 1;
@@ -35,12 +37,46 @@ pub enum JournalError {
 /// # Errors
 /// Only when the system gives no randomness to seal with.
 pub fn encode(event: &Event, seal: Option<(&Vault, RunId)>) -> Result<Vec<u8>, JournalError> {
+    write(event, seal)
+}
+
+/// The bytes of [`Event::Finished`] with an [`Outcome::succeeded`](crate::action::Outcome::succeeded) whose outputs are
+/// JSON text already.
+///
+/// # Errors
+/// Only when the system gives no randomness to seal with.
+pub fn encode_success(
+    step: &Step,
+    attempt: u32,
+    at: DateTime<Utc>,
+    outputs: &RawValue,
+    seal: Option<(&Vault, RunId)>,
+) -> Result<Vec<u8>, JournalError> {
+    let outcome = Succeeded { status: ActionStatus::Succeeded, code: "OK", outputs };
+    write(&Success::Finished { step, attempt, at, outcome }, seal)
+}
+
+/// [`Event::Finished`], as far as a success has members.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Success<'a> {
+    Finished { step: &'a Step, attempt: u32, at: DateTime<Utc>, outcome: Succeeded<'a> },
+}
+
+#[derive(Serialize)]
+struct Succeeded<'a> {
+    status: ActionStatus,
+    code: &'static str,
+    outputs: &'a RawValue,
+}
+
+fn write<E: Serialize>(event: &E, seal: Option<(&Vault, RunId)>) -> Result<Vec<u8>, JournalError> {
     let Some((vault, run)) = seal else {
         return Ok(serde_json::to_vec(&Line { v: VERSION, event: Some(event), sealed: None })?);
     };
     let clear = serde_json::to_vec(event)?;
     let sealed = vault.seal(&place(run), &clear).map_err(|error| JournalError::Sealed(error.to_string()))?;
-    Ok(serde_json::to_vec(&Line::<&Event> { v: VERSION, event: None, sealed: Some(STANDARD.encode(sealed)) })?)
+    Ok(serde_json::to_vec(&Line::<&E> { v: VERSION, event: None, sealed: Some(STANDARD.encode(sealed)) })?)
 }
 
 /// The event behind stored bytes.
@@ -117,6 +153,16 @@ mod tests {
             assert_eq!(decode(&sealed, &vault, run)?, event);
             assert!(decode(&sealed, &vault, Uuid::from_u128(8)).is_err());
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_success_written_from_text_is_the_event() -> Result<(), Box<dyn std::error::Error>> {
+        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default();
+        let (step, text) = (Step { action: "create".into(), iterations: vec![2] }, r#"{"body":{"n":1}}"#);
+        let outcome = Outcome::succeeded(serde_json::from_str(text)?);
+        let event = encode(&Event::Finished { step: step.clone(), attempt: 3, at, outcome }, None)?;
+        assert_eq!(encode_success(&step, 3, at, serde_json::from_str(text)?, None)?, event);
         Ok(())
     }
 

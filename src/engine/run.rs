@@ -512,16 +512,21 @@ impl<'s> Run<'s> {
         change: LocalChange,
     ) -> Result<(), StoreError> {
         let before = before.iter().map(|event| self.encode(event)).collect::<Result<Vec<_>, _>>()?;
-        let LocalChange::CreateIncident { draft, id, outcome } = change;
+        let LocalChange::CreateIncident { draft, id, outputs } = change;
         let (secrets, vault, run, step) =
             (self.secrets.clone(), self.shared.services.vault.clone(), self.id(), step.clone());
         let secure = self.plan.find(&step.action).is_some_and(|index| self.plan.node_at(index).secure_outputs);
         let event = move |incident: &crate::incident::Incident| {
-            let mut outcome = outcome(incident);
-            redact(&secrets, &mut outcome);
-            let event = Event::Finished { step, attempt, at, outcome };
+            let (outputs, seal) = (outputs(incident), secure.then_some((&vault, run)));
+            let event = if secrets.is_empty() {
+                journal::encode_success(&step, attempt, at, &outputs, seal)
+            } else {
+                let mut outcome = Outcome::succeeded(serde_json::from_str(outputs.get()).unwrap_or_default());
+                redact(&secrets, &mut outcome);
+                journal::encode(&Event::Finished { step, attempt, at, outcome }, seal)
+            };
             // Sealing fails only when the system has no randomness; the run is then suspended as unreadable.
-            journal::encode(&event, secure.then_some((&vault, run))).unwrap_or_default()
+            event.unwrap_or_default()
         };
         let mut record = self.blank().with(before);
         let provenance = self.info.provenance();

@@ -4,7 +4,7 @@ mod draft;
 mod resource;
 
 pub use draft::{Draft, Refusal};
-pub use resource::Workspace;
+pub use resource::{Resource, Workspace};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

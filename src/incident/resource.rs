@@ -1,12 +1,72 @@
 //! An incident as the Sentinel API and connector show it.
 
-use serde_json::{Value, json};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
 
-use super::{Incident, Owner};
+use super::{Classification, ClassificationReason, Incident, Owner, Severity, Status};
 use crate::config;
 
 /// The workspace an incident's resource id names.
 pub type Workspace = config::Workspace;
+
+/// The resource Sentinel's API returns: envelope, etag and properties. Empty lists are `[]`, never null, because clients
+/// iterate without checking; absent optional members are left out.
+#[derive(Debug, Serialize)]
+pub struct Resource<'a> {
+    id: String,
+    name: Uuid,
+    etag: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    properties: Properties<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Properties<'a> {
+    title: &'a str,
+    description: &'a str,
+    severity: Severity,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification: Option<Classification>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification_reason: Option<ClassificationReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification_comment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_activity_time_utc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activity_time_utc: Option<String>,
+    owner: &'a Owner,
+    labels: Vec<Label<'a>>,
+    last_modified_time_utc: String,
+    created_time_utc: String,
+    incident_number: u64,
+    provider_name: &'static str,
+    provider_incident_id: String,
+    related_analytic_rule_ids: [&'static str; 0],
+    additional_data: AdditionalData,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Label<'a> {
+    label_name: &'a str,
+    label_type: &'static str,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AdditionalData {
+    alerts_count: u64,
+    bookmarks_count: u64,
+    comments_count: u64,
+    alert_product_names: [&'static str; 0],
+    tactics: [&'static str; 0],
+}
 
 impl Incident {
     /// The resource id, `/subscriptions/…/providers/Microsoft.SecurityInsights/Incidents/{guid}`.
@@ -18,63 +78,48 @@ impl Incident {
         )
     }
 
-    /// The resource Sentinel's API returns: envelope, etag and properties. Empty lists are `[]`, never null, because
-    /// clients iterate without checking; absent optional members are left out.
+    /// The resource, to be written as JSON text.
+    #[must_use]
+    pub fn resource(&self, workspace: &Workspace) -> Resource<'_> {
+        let labels = self.tags.iter().map(|tag| Label { label_name: tag, label_type: "User" });
+        Resource {
+            id: self.resource_id(workspace),
+            name: self.id,
+            etag: format!("\"{}\"", self.etag),
+            kind: "Microsoft.SecurityInsights/Incidents",
+            properties: Properties {
+                title: &self.title,
+                description: &self.description,
+                severity: self.severity,
+                status: self.status,
+                classification: self.classification,
+                classification_reason: self.classification_reason,
+                classification_comment: self.classification_comment.as_deref(),
+                first_activity_time_utc: self.first_activity.map(time),
+                last_activity_time_utc: self.last_activity.map(time),
+                owner: &self.owner,
+                labels: labels.collect(),
+                last_modified_time_utc: time(self.modified),
+                created_time_utc: time(self.created),
+                incident_number: self.number,
+                provider_name: "Larum",
+                provider_incident_id: self.number.to_string(),
+                related_analytic_rule_ids: [],
+                additional_data: AdditionalData::default(),
+            },
+        }
+    }
+
+    /// The resource as a JSON value.
     #[must_use]
     pub fn to_resource(&self, workspace: &Workspace) -> Value {
-        let id = self.resource_id(workspace);
-        let labels: Vec<Value> = self.tags.iter().map(|tag| json!({"labelName": tag, "labelType": "User"})).collect();
-        let mut properties = json!({
-            "title": self.title,
-            "description": self.description,
-            "severity": self.severity,
-            "status": self.status,
-        });
-        let optional = [
-            ("classification", self.classification.map(|value| json!(value))),
-            ("classificationReason", self.classification_reason.map(|value| json!(value))),
-            ("classificationComment", self.classification_comment.as_ref().map(|value| json!(value))),
-            ("firstActivityTimeUtc", self.first_activity.map(time)),
-            ("lastActivityTimeUtc", self.last_activity.map(time)),
-        ];
-        let always = [
-            ("owner", owner(&self.owner)),
-            ("labels", Value::Array(labels)),
-            ("lastModifiedTimeUtc", time(self.modified)),
-            ("createdTimeUtc", time(self.created)),
-            ("incidentNumber", json!(self.number)),
-            ("providerName", json!("Larum")),
-            ("providerIncidentId", json!(self.number.to_string())),
-            ("relatedAnalyticRuleIds", json!([])),
-            (
-                "additionalData",
-                json!({"alertsCount": 0, "bookmarksCount": 0, "commentsCount": 0, "alertProductNames": [], "tactics": []}),
-            ),
-        ];
-        if let Some(members) = properties.as_object_mut() {
-            members.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-            members.extend(always.map(|(name, value)| (name.to_owned(), value)));
-        }
-        json!({
-            "id": id,
-            "name": self.id,
-            "etag": format!("\"{}\"", self.etag),
-            "type": "Microsoft.SecurityInsights/Incidents",
-            "properties": properties,
-        })
+        serde_json::to_value(self.resource(workspace)).unwrap_or_default()
     }
 }
 
-fn owner(owner: &Owner) -> Value {
-    json!({
-        "objectId": owner.object_id,
-        "email": owner.email,
-        "assignedTo": owner.assigned_to,
-        "userPrincipalName": owner.user_principal_name,
-    })
-}
-
 /// ISO 8601 in UTC with a `Z`, seven fraction digits as Sentinel writes them.
-fn time(at: chrono::DateTime<chrono::Utc>) -> Value {
-    json!(at.format("%Y-%m-%dT%H:%M:%S%.6f0Z").to_string())
+fn time(at: DateTime<Utc>) -> String {
+    let mut text = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    text.insert(text.len() - 1, '0');
+    text
 }

@@ -95,11 +95,12 @@ async fn a_run_whose_replay_differs_is_suspended_and_shows_both() {
     let run = house.report("1", json!({"what": "one"})).await.unwrap();
     until("the effect is asked", async || (asked(run).len() == 1).then_some(())).await;
     house.living.disk.close();
-    // What an upgrade that evaluates differently would find: a journal that says something else.
+    // What an upgrade that evaluates differently would find: a journal that says something else. A row is a zero, for not
+    // compressed, and its events, each with its length before it.
+    let event = r#"{"v":1,"event":{"started":{"step":"post","attempt":1,"at":"2026-11-24T09:00:00Z","input":{"whole":{"value":"two","answers":["hang"]}}}}}"#;
+    let row = [&[0][..], &(event.len() as u32).to_le_bytes(), event.as_bytes()].concat();
     let database = rusqlite::Connection::open(house.data.path().join("larum.db")).unwrap();
-    let changed = database
-        .execute("UPDATE journal SET event = CAST(replace(CAST(event AS TEXT), '\"one\"', '\"two\"') AS BLOB)", [])
-        .unwrap();
+    let changed = database.execute("UPDATE journal SET event = ?1", [row]).unwrap();
     assert_eq!(changed, 1);
     drop(database);
     let house = house.killed(|store| store).await;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 mod embedded {
     refinery::embed_migrations!("src/store/sqlite/migrations");
@@ -45,6 +45,8 @@ pub enum OpenError {
     #[error("the database {} is of version {found}, this larum needs {known}; {}", path.display(),
         if found < known { "start `larum serve` once to bring it up to date" } else { "it was written by a newer larum" })]
     OtherVersion { path: PathBuf, found: i32, known: i32 },
+    #[error("the database {} was made by a larum from before its first release and cannot be read; start with another data folder", .0.display())]
+    Unreleased(PathBuf),
 }
 
 /// The database file inside a data folder.
@@ -105,11 +107,20 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
 
 /// Whether a database has the schema this program knows, for those who may not change it.
 pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let known = embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max();
-    let known = known.unwrap_or_default();
-    let found = connection
-        .query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get::<_, Option<i32>>(0))
-        .map_err(|source| OpenError::Database { path: path.to_owned(), source })?
-        .unwrap_or_default();
-    if found == known { Ok(()) } else { Err(OpenError::OtherVersion { path: path.to_owned(), found, known }) }
+    let runner = embedded::migrations::runner();
+    let newest = runner.get_migrations().iter().max_by_key(|migration| migration.version());
+    let known = newest.map(refinery::Migration::version).unwrap_or_default();
+    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let sql = "SELECT version, checksum FROM refinery_schema_history ORDER BY version DESC LIMIT 1";
+    let found = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).optional();
+    match found.map_err(failed)? {
+        Some((found, checksum)) if found == known => {
+            let same = newest.is_some_and(|migration| migration.checksum().to_string() == checksum);
+            if same { Ok(()) } else { Err(OpenError::Unreleased(path.to_owned())) }
+        }
+        found => {
+            let found = found.map_or(0, |(found, _)| found);
+            Err(OpenError::OtherVersion { path: path.to_owned(), found, known })
+        }
+    }
 }

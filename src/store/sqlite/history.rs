@@ -14,9 +14,9 @@ use crate::store::{
     query::{HistoryEntry, HistoryOutcome},
 };
 
-/// A [`HistoryOutcome`] on its way in.
+/// A [`HistoryOutcome`] on its way in. Of an accepted report the run says the rest: it stays as long as the line.
 pub(super) enum Line<'a> {
-    Accepted { event: EventId, run: RunId },
+    Accepted { run: RunId },
     Duplicate { event: EventId, run: Option<RunId> },
     Skipped { because: &'a str },
     Dead { letter: i64, because: &'a str },
@@ -36,8 +36,12 @@ pub(super) fn note(
         None => next(writing.connection)?,
     };
     writing.memo.history = Some(n + 1);
+    let (playbook, summary) = match line {
+        Line::Accepted { .. } => (None, None),
+        _ => (playbook, Some(summary)),
+    };
     let (outcome, event, run, letter, because) = match line {
-        Line::Accepted { event, run } => ("accepted", Some(*event), Some(*run), None, None),
+        Line::Accepted { run } => ("accepted", None, Some(*run), None, None),
         Line::Duplicate { event, run } => ("duplicate", Some(*event), *run, None, None),
         Line::Skipped { because } => ("skipped", None, None, None, Some(*because)),
         Line::Dead { letter, because } => ("dead", None, None, Some(*letter), Some(*because)),
@@ -74,8 +78,11 @@ pub(super) fn list(
         Ok((row.get::<_, i64>(0)?, FeedName { connection: row.get(1)?, folder: row.get(2)? }))
     })?;
     let mut newest = connection.prepare_cached(
-        "SELECT n, at, outcome, event, run, letter, playbook, summary, because FROM history \
-         WHERE feed = ?1 ORDER BY n DESC LIMIT ?2",
+        "SELECT h.n, h.at, h.outcome, coalesce(h.event, r.event), h.run, h.letter, coalesce(h.playbook, p.name), \
+         coalesce(h.summary, e.summary), h.because FROM history h \
+         LEFT JOIN run r ON h.outcome = 'accepted' AND r.id = h.run LEFT JOIN event e ON e.id = r.event \
+         LEFT JOIN version v ON v.id = r.version LEFT JOIN playbook p ON p.id = v.playbook \
+         WHERE h.feed = ?1 AND (h.outcome <> 'accepted' OR r.id IS NOT NULL) ORDER BY h.n DESC LIMIT ?2",
     )?;
     let mut lines = Vec::new();
     for feed in feeds {

@@ -20,14 +20,13 @@ const COLUMNS: &str = "number, id, etag, created, modified, severity, status, cl
 
 /// The incident of a draft, under the next number; [`insert`] makes it one.
 pub(super) fn next(
-    writing: &Writing<'_>,
+    writing: &mut Writing<'_>,
     draft: Draft,
     provenance: Provenance,
     at: DateTime<Utc>,
     id: Uuid,
 ) -> Result<Incident, StoreError> {
-    let mut last = writing.connection.prepare_cached("SELECT value FROM counter WHERE name = 'incident'")?;
-    let number = last.query_row([], |row| row.get(0)).map(codec::count)? + 1;
+    let number = writing.memo.next_incident(writing.connection)?;
     // Cut to what is kept, so that the incident now is the incident that is read back.
     let at = at.trunc_subsecs(6);
     Ok(Incident {
@@ -51,18 +50,16 @@ pub(super) fn next(
     })
 }
 
-/// Inserts the [next](next) incident and counts its number as given.
-pub(super) fn insert(connection: &Connection, incident: &Incident) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("UPDATE counter SET value = ?1 WHERE name = 'incident'")?
-        .execute([codec::int(incident.number)])?;
+/// Inserts the [next](next) incident.
+pub(super) fn insert(writing: &mut Writing<'_>, incident: &Incident) -> Result<(), StoreError> {
     let tags = if incident.tags.is_empty() {
         "[]".to_owned()
     } else {
         serde_json::to_string(&incident.tags).map_err(error::damaged)?
     };
     let (owner, provenance) = (&incident.owner, &incident.provenance);
-    connection
+    writing
+        .connection
         .prepare_cached(
             "INSERT INTO incident (number, id, etag, created, modified, severity, status, classification, \
              classification_reason, classification_comment, owner_object_id, owner_email, owner_assigned_to, \
@@ -96,6 +93,7 @@ pub(super) fn insert(connection: &Connection, incident: &Incident) -> Result<(),
             tags,
             incident.description,
         ])?;
+    writing.memo.incident_made(incident.number);
     Ok(())
 }
 

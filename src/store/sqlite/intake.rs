@@ -10,7 +10,9 @@ use super::{
     codec::{self, At, Dense, Id, Name},
     concurrency::Room,
     history::{self, Line},
-    mailbox, versions,
+    mailbox,
+    memo::{Going, Tally},
+    versions,
     writer::Writing,
 };
 use crate::store::{
@@ -93,13 +95,13 @@ pub(super) fn accept(
     let feed = mailbox::row(writing, &intake.feed)?;
     let door = Door { feed, connection: &intake.feed.connection, at: intake.at };
     let mut verdicts = Vec::with_capacity(reports.len());
-    let (mut accepted, mut duplicates, mut skipped) = (0, 0, 0);
+    let mut tally = Tally::default();
     for packed in reports {
         let verdict = door.take(writing, packed)?;
         *match &verdict {
-            Verdict::Accepted { .. } => &mut accepted,
-            Verdict::Duplicate { .. } => &mut duplicates,
-            Verdict::Skipped { .. } | Verdict::Busy { .. } => &mut skipped,
+            Verdict::Accepted { .. } => &mut tally.accepted,
+            Verdict::Duplicate { .. } => &mut tally.duplicates,
+            Verdict::Skipped { .. } | Verdict::Busy { .. } => &mut tally.skipped,
         } += 1;
         if let Verdict::Busy { .. } = &verdict {
             // It was not dealt with, so the mailbox does not show it as if it were; a maildir's file was read all the same.
@@ -110,13 +112,7 @@ pub(super) fn accept(
         }
         verdicts.push(verdict);
     }
-    writing
-        .connection
-        .prepare_cached(
-            "UPDATE feed SET accepted = accepted + ?2, duplicates = duplicates + ?3, skipped = skipped + ?4, \
-             met = coalesce(met, ?5) WHERE id = ?1",
-        )?
-        .execute(params![feed, accepted, duplicates, skipped, At(intake.at)])?;
+    writing.memo.count(writing.connection, feed, tally, intake.at)?;
     if let Some(cursor) = &intake.cursor {
         mailbox::advance(writing, feed, cursor)?;
     }
@@ -127,16 +123,14 @@ pub(super) fn accept(
 fn check(writing: &mut Writing<'_>, reports: &[Packed]) -> Result<(), StoreError> {
     let mut ids = HashSet::new();
     for Packed { report, .. } in reports {
-        let mut events = writing.connection.prepare_cached("SELECT 1 FROM event WHERE id = ?1")?;
-        let mut runs = writing.connection.prepare_cached("SELECT 1 FROM run WHERE id = ?1")?;
         let used = |id| StoreError::Failed(format!("the id {id} was used before").into());
-        if !ids.insert(report.event) || events.exists([Id(report.event)])? {
+        if !ids.insert(report.event) || writing.memo.has_event(writing.connection, report.event)? {
             return Err(used(report.event));
         }
         for listening in &report.playbooks {
             let Decision::Start(opening) = &listening.decision else { continue };
             for new in &opening.runs {
-                if !ids.insert(new.run) || runs.exists([Id(new.run)])? {
+                if !ids.insert(new.run) || writing.memo.has_run(writing.connection, new.run)? {
                     return Err(used(new.run));
                 }
             }
@@ -298,16 +292,20 @@ impl Door<'_> {
         let report = &packed.report;
         let (mut runs, mut taken) = (Vec::new(), Vec::with_capacity(rooms.len()));
         let mut parts = packed.parts.iter();
+        // Nothing can come again for such a report, and its run names the event.
+        let alone =
+            report.uniqueness == Uniqueness::Always && report.playbooks.iter().flat_map(Listening::runs).count() == 1;
         for (listening, room) in report.playbooks.iter().zip(rooms) {
             let own = listening.runs().filter(|new| matches!(new.delivery, Delivery::Part(_))).count();
             let mut parts = parts.by_ref().take(own);
             let become_of = match (&listening.decision, room) {
                 (Decision::Skip { .. }, _) => Taken::No,
                 (Decision::Start(_), Some(Err(because))) => Taken::Refused(because),
-                (Decision::Start(opening), room) => {
+                (Decision::Start(opening), room) if alone || is_first(writing, opening, event)? => {
                     let room = room.and_then(Result::ok);
                     self.open(writing, listening, opening, event, &mut parts, room, &mut runs)?
                 }
+                (Decision::Start(_), _) => Taken::No,
             };
             // What was not opened leaves its parts behind.
             parts.for_each(drop);
@@ -316,7 +314,7 @@ impl Door<'_> {
         Ok((runs, taken))
     }
 
-    /// Opens the runs of one playbook, unless it ran for this event before.
+    /// Opens the runs of one playbook.
     #[expect(clippy::too_many_arguments, reason = "the report's runs and parts are shared by its playbooks")]
     fn open<'p>(
         &self,
@@ -329,14 +327,6 @@ impl Door<'_> {
         runs: &mut Vec<StartedRun>,
     ) -> Result<Taken, StoreError> {
         let (version, playbook) = versions::row(writing.connection, writing.memo, &opening.version)?;
-        let Some(first) = opening.runs.first() else { return Ok(Taken::No) };
-        let is_first = writing
-            .connection
-            .prepare_cached("INSERT OR IGNORE INTO event_run (event, playbook, run) VALUES (?1, ?2, ?3)")?
-            .execute(params![Id(event), playbook, Id(first.run)])?;
-        if is_first == 0 {
-            return Ok(Taken::No);
-        }
         let from = runs.len();
         let mut insert = writing.connection.prepare_cached(
             "INSERT INTO run (id, version, event, seed, started, status, limited, error) \
@@ -363,6 +353,10 @@ impl Door<'_> {
                     .prepare_cached("INSERT INTO run_part (event, run, body, outputs) VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![Id(event), Id(new.run), body, row])?;
             }
+            writing.memo.run_inserted(new.run);
+            if !waiting {
+                writing.memo.goes(new.run, Going { next: 0, waiting_until: None, timers: false });
+            }
             runs.push(StartedRun {
                 run: new.run,
                 waiting,
@@ -378,7 +372,7 @@ impl Door<'_> {
 
     fn keep(
         &self,
-        writing: &Writing<'_>,
+        writing: &mut Writing<'_>,
         packed: &Packed,
         event: EventId,
         resembles: Option<EventId>,
@@ -403,6 +397,7 @@ impl Door<'_> {
                 report.summary,
                 row,
             ])?;
+        writing.memo.event_inserted(event);
         Ok(())
     }
 
@@ -423,9 +418,9 @@ impl Door<'_> {
             let playbook = Some(listening.playbook.as_str());
             let line = match (&listening.decision, taken, event) {
                 (Decision::Skip { because }, ..) | (_, Taken::Refused(because), _) => Line::Skipped { because },
-                (Decision::Start(_), Taken::Opened(opened), Some(event)) => {
+                (Decision::Start(_), Taken::Opened(opened), Some(_)) => {
                     for started in &runs[opened.clone()] {
-                        self.note(writing, report, playbook, &Line::Accepted { event, run: started.run })?;
+                        self.note(writing, report, playbook, &Line::Accepted { run: started.run })?;
                     }
                     continue;
                 }
@@ -469,6 +464,17 @@ fn seen(writing: &Writing<'_>, key: &Key) -> Result<Option<EventId>, StoreError>
 /// What a report comes to for a playbook when nothing of it is taken.
 fn refused(room: Result<Room, String>) -> Taken {
     room.map_or_else(Taken::Refused, |_| Taken::No)
+}
+
+/// Notes that a playbook runs for an event, unless it did before.
+fn is_first(writing: &mut Writing<'_>, opening: &Opening, event: EventId) -> Result<bool, StoreError> {
+    let (_, playbook) = versions::row(writing.connection, writing.memo, &opening.version)?;
+    let Some(first) = opening.runs.first() else { return Ok(false) };
+    let inserted = writing
+        .connection
+        .prepare_cached("INSERT OR IGNORE INTO event_run (event, playbook, run) VALUES (?1, ?2, ?3)")?
+        .execute(params![Id(event), playbook, Id(first.run)])?;
+    Ok(inserted > 0)
 }
 
 /// Whether a playbook ran for an event.

@@ -10,6 +10,7 @@ mod history;
 mod incidents;
 mod intake;
 mod mailbox;
+mod memo;
 mod outgoing;
 mod outside;
 mod prune;
@@ -251,7 +252,7 @@ impl Store for SqliteStore {
         };
         // Compressed here, because the writer is the one thing that everybody waits for.
         let dense = runs::dense(&record);
-        let work = move |writing: &mut Writing<'_>| Ok((runs::record(writing, record, dense, &large)?, large));
+        let work = move |writing: &mut Writing<'_>| Ok((runs::record(writing, record, dense.as_ref(), &large)?, large));
         self.write_checked(work).await.map(|(recorded, _)| recorded)
     }
 

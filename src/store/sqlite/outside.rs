@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Keeps an answer for a step, unless there is one or the run has ended.
-pub(super) fn signal(writing: &Writing<'_>, signal: &Signal) -> Result<SignalVerdict, StoreError> {
+pub(super) fn signal(writing: &mut Writing<'_>, signal: &Signal) -> Result<SignalVerdict, StoreError> {
     let connection = writing.connection;
     let mut open = connection.prepare_cached("SELECT 1 FROM run WHERE id = ?1 AND status = 'Running'")?;
     if !open.exists([Id(signal.run)])? {
@@ -25,13 +25,17 @@ pub(super) fn signal(writing: &Writing<'_>, signal: &Signal) -> Result<SignalVer
         let first = signals(connection, signal.run)?.into_iter().find(|first| first.step == signal.step);
         return Ok(first.map_or(SignalVerdict::NoRun, |first| SignalVerdict::Already(Box::new(first))));
     }
-    wake(connection, signal.run)?;
+    wake(writing, signal.run)?;
     Ok(SignalVerdict::Taken)
 }
 
 /// A run that only waited has something to do again, also after a crash.
-pub(super) fn wake(connection: &Connection, run: RunId) -> Result<(), StoreError> {
-    connection
+pub(super) fn wake(writing: &mut Writing<'_>, run: RunId) -> Result<(), StoreError> {
+    if writing.memo.forget(run).is_some_and(|going| going.waiting_until.is_none()) {
+        return Ok(());
+    }
+    writing
+        .connection
         .prepare_cached("UPDATE run SET waiting_until = NULL WHERE id = ?1 AND waiting_until IS NOT NULL")?
         .execute([Id(run)])?;
     Ok(())

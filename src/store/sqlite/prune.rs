@@ -50,11 +50,11 @@ pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, Store
     let connection = writing.connection;
     let mut gone = 0;
     for run in runs {
-        let event = connection
-            .prepare_cached("DELETE FROM run WHERE id = ?1 AND ended IS NOT NULL RETURNING event")?
-            .query_row([Id(*run)], |row| row.get::<_, Id>(0))
+        let deleted = connection
+            .prepare_cached("DELETE FROM run WHERE id = ?1 AND ended IS NOT NULL RETURNING event, actions")?
+            .query_row([Id(*run)], |row| Ok((row.get::<_, Id>(0)?, row.get::<_, Option<i64>>(1)?)))
             .optional()?;
-        let Some(event) = event else { continue };
+        let Some((event, actions)) = deleted else { continue };
         gone += 1;
         let mut bodies = connection.prepare_cached("SELECT body FROM journal WHERE run = ?1 AND body IS NOT NULL")?;
         for body in bodies.query_map([Id(*run)], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()? {
@@ -71,15 +71,16 @@ pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, Store
         if let Some(body) = part.flatten() {
             blobs::release(connection, body)?;
         }
-        for table in ["journal", "run_actions", "timer", "signal", "reply"] {
+        connection.prepare_cached("DELETE FROM run_actions WHERE id = ?1")?.execute([actions])?;
+        for table in ["journal", "timer", "signal", "reply"] {
             connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([Id(*run)])?;
         }
         let mut needed = connection.prepare_cached(
             "SELECT 1 FROM event_run e WHERE e.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id = e.run) \
              OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run)) \
-             UNION ALL SELECT 1 FROM run_part WHERE event = ?1",
+             UNION ALL SELECT 1 FROM run_part WHERE event = ?1 UNION ALL SELECT 1 FROM incident WHERE run = ?2",
         )?;
-        if !needed.exists([event])? {
+        if !needed.exists([event, Id(*run)])? {
             delete_event(connection, event)?;
         }
     }

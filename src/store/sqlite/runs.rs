@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     blobs::{self, Blobs, Parcel},
     codec::{self, At, Dense, Id, Name, Opened},
-    error, incidents, outside,
+    error, incidents,
+    memo::Going,
+    outside,
     writer::Writing,
 };
 use crate::{
@@ -20,22 +22,28 @@ use crate::{
     },
 };
 
-/// Whether a run may still go on.
+/// Whether a run's journal may still grow.
 fn is_open(status: RunStatus) -> bool {
     matches!(status, RunStatus::Running | RunStatus::Suspended)
 }
 
-/// A run's status, until when it waits, and the sequence number its next event takes.
-fn state(writing: &Writing<'_>, run: RunId) -> Result<(RunStatus, Option<At>, u64), StoreError> {
+fn has_ended(status: RunStatus) -> bool {
+    !is_open(status) && status != RunStatus::Waiting
+}
+
+/// A run's status and how far it is.
+fn state(writing: &mut Writing<'_>, run: RunId) -> Result<(RunStatus, Going), StoreError> {
+    if let Some(going) = writing.memo.going(run) {
+        return Ok((RunStatus::Running, going));
+    }
     let mut rows = writing.connection.prepare_cached(
         "SELECT status, waiting_until, (SELECT max(seq) FROM journal WHERE run = ?1) FROM run WHERE id = ?1",
     )?;
     let state = rows.query_row([Id(run)], |row| {
-        let last: Option<i64> = row.get(2)?;
-        Ok((row.get::<_, Name<_>>(0)?.0, row.get(1)?, last.map_or(0, |seq| codec::count(seq) + 1)))
+        let next = row.get::<_, Option<i64>>(2)?.map_or(0, |last| codec::count(last) + 1);
+        Ok((row.get::<_, Name<_>>(0)?.0, Going { next, waiting_until: row.get(1)?, timers: true }))
     });
-    let state = state.optional()?;
-    state.ok_or_else(|| StoreError::NotFound(format!("run {run}")))
+    state.optional()?.ok_or_else(|| StoreError::NotFound(format!("run {run}")))
 }
 
 /// The large events of a record, on disk. Blocks on it.
@@ -43,57 +51,43 @@ pub(super) fn pack(record: &Record, blobs: &Arc<Blobs>) -> Result<Vec<Parcel>, S
     blobs.pack(record.events.iter().filter(|event| blobs::is_large(event.len())).map(Vec::as_slice))
 }
 
-/// The events of a record that stay in their rows, as they rest there.
-pub(super) fn dense(record: &Record) -> Vec<Dense> {
-    record.events.iter().filter(|event| !blobs::is_large(event.len())).map(|event| Dense::of(event)).collect()
+/// The events of a record as they rest in one row, when all of them can and are known beforehand.
+pub(super) fn dense(record: &Record) -> Option<Dense> {
+    let plain = record.local.is_none() && !record.events.iter().any(|event| blobs::is_large(event.len()));
+    (plain && !record.events.is_empty()).then(|| Dense::of(&codec::bundle(&record.events)))
 }
 
-/// Appends to a journal. `large` are the parcels of the events that are [large](blobs::is_large), `dense` the others, both
-/// in order.
+/// Appends to a journal. `large` are the parcels of the events that are [large](blobs::is_large), in order; `dense` is
+/// [what `dense` gave](dense).
 pub(super) fn record(
-    writing: &Writing<'_>,
+    writing: &mut Writing<'_>,
     record: Record,
-    dense: Vec<Dense>,
+    dense: Option<&Dense>,
     large: &[Parcel],
 ) -> Result<Recorded, StoreError> {
     let Record { run, first, mut events, local, sleep, unsleep, waiting_until, reply } = record;
     let connection = writing.connection;
-    let (status, waited_until, next) = state(writing, run)?;
+    let (status, mut going) = state(writing, run)?;
     // A run that ended takes no more, and whoever is behind the journal does not drive this run.
-    if first < next || !is_open(status) {
+    if first < going.next || !is_open(status) {
         return Err(StoreError::Conflict { run, seq: first });
     }
-    if first > next {
+    if first > going.next {
         return Err(StoreError::Failed(
-            format!("run {run}: event {first} would leave a gap after {next} events").into(),
+            format!("run {run}: event {first} would leave a gap after {} events", going.next).into(),
         ));
     }
-    let mut made = None;
-    if let Some(LocalEffect::CreateIncident { draft, provenance, at, id, event }) = local {
+    let incident = if let Some(LocalEffect::CreateIncident { draft, provenance, at, id, event }) = local {
         let incident = incidents::next(writing, *draft, provenance, at, id)?;
         // Another room's code, so before anything is changed.
-        made = Some((event(&incident), incident));
-    }
-    let mut append =
-        connection.prepare_cached("INSERT INTO journal (run, seq, body, event) VALUES (?1, ?2, ?3, ?4)")?;
-    let (mut seq, mut dense, mut large) = (codec::int(first), dense.into_iter(), large.iter());
-    for event in &events {
-        if blobs::is_large(event.len()) {
-            let body = large.next().map(|parcel| blobs::keep(connection, parcel)).transpose()?;
-            append.execute(params![Id(run), seq, body, None::<Dense>])?;
-        } else {
-            append.execute(params![Id(run), seq, None::<i64>, dense.next()])?;
-        }
-        seq += 1;
-    }
-    let incident = made.map(|(event, incident)| {
-        incidents::insert(connection, &incident)?;
-        // However large: it is only known here, and the writer waits for no file.
-        append.execute(params![Id(run), seq, None::<i64>, Dense::of(&event)])?;
-        events.push(event);
-        Ok::<_, StoreError>(incident)
-    });
-    let incident = incident.transpose()?;
+        events.push(event(&incident));
+        incidents::insert(writing, &incident)?;
+        Some(incident)
+    } else {
+        None
+    };
+    append(connection, run, first, &events, dense, large)?;
+    going.next += events.len() as u64;
     for number in unsleep {
         connection
             .prepare_cached("DELETE FROM timer WHERE run = ?1 AND timer = ?2")?
@@ -103,50 +97,102 @@ pub(super) fn record(
         connection
             .prepare_cached("INSERT OR REPLACE INTO timer (run, timer, until) VALUES (?1, ?2, ?3)")?
             .execute(params![Id(timer.run), codec::int(timer.timer), At::not_before(timer.until)])?;
+        going.timers = true;
     }
     if let Some(Reply { response, parent }) = reply {
         outside::reply(connection, run, &Dense::of(response.as_bytes()))?;
-        parent.map_or(Ok(()), |parent| outside::wake(connection, parent))?;
+        parent.map_or(Ok(()), |parent| outside::wake(writing, parent))?;
     }
     let waiting_until = waiting_until.map(At::not_before);
-    if waiting_until != waited_until {
+    if waiting_until != going.waiting_until {
         connection
             .prepare_cached("UPDATE run SET waiting_until = ?2 WHERE id = ?1")?
             .execute(params![Id(run), waiting_until])?;
+        going.waiting_until = waiting_until;
+    }
+    if status == RunStatus::Running {
+        writing.memo.goes(run, going);
     }
     Ok(Recorded { events, incident })
 }
 
+/// Writes events into as few rows as may be: one for all that come together, and one for each large event, which is a
+/// parcel. An event that is only known here stays in its row however large it is: the writer waits for no file.
+fn append(
+    connection: &Connection,
+    run: RunId,
+    first: u64,
+    events: &[Vec<u8>],
+    dense: Option<&Dense>,
+    large: &[Parcel],
+) -> Result<(), StoreError> {
+    let mut insert =
+        connection.prepare_cached("INSERT INTO journal (run, seq, body, event) VALUES (?1, ?2, ?3, ?4)")?;
+    if let Some(dense) = dense {
+        insert.execute(params![Id(run), codec::int(first + events.len() as u64) - 1, None::<i64>, dense])?;
+        return Ok(());
+    }
+    let (mut next, mut large) = (codec::int(first), large.iter());
+    let mut rest = events;
+    while !rest.is_empty() {
+        let small = rest.iter().take_while(|event| !blobs::is_large(event.len())).count();
+        let parcel = if small == 0 { large.next() } else { None };
+        let (row, others) = rest.split_at(small.max(1));
+        next += codec::int(row.len() as u64);
+        match parcel {
+            Some(parcel) => {
+                let body = blobs::keep(connection, parcel)?;
+                insert.execute(params![Id(run), next - 1, body, None::<Dense>])?;
+            }
+            None => {
+                insert.execute(params![Id(run), next - 1, None::<i64>, Dense::of(&codec::bundle(row))])?;
+            }
+        }
+        rest = others;
+    }
+    Ok(())
+}
+
 /// Ends a run or suspends it.
-pub(super) fn finish(writing: &Writing<'_>, finish: Finish, actions: &Dense) -> Result<Option<Incident>, StoreError> {
+pub(super) fn finish(
+    writing: &mut Writing<'_>,
+    finish: Finish,
+    actions: &Dense,
+) -> Result<Option<Incident>, StoreError> {
     let Finish { run, status, at, error, actions: _, fallback, parent } = finish;
     let connection = writing.connection;
     if matches!(status, RunStatus::Running | RunStatus::Waiting) {
         return Err(StoreError::Failed(format!("run {run} cannot end as {}", status.as_str()).into()));
     }
-    let ended = (!is_open(status)).then_some(At(at));
-    let changed = connection
-        .prepare_cached(
-            "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, error = ?4 \
-             WHERE id = ?1 AND status IN ('Running', 'Suspended', 'Waiting')",
-        )?
-        .execute(params![Id(run), Name(status), ended, error.map(|error| error.to_string())])?;
-    if changed == 0 {
-        // Ended before, or there is no such run.
-        return state(writing, run).map(|_| None);
+    // Ended before: it stays as it is.
+    let known = writing.memo.forget(run);
+    if known.is_none() && has_ended(state(writing, run)?.0) {
+        return Ok(None);
     }
+    if known.is_none() {
+        // Those of the suspension.
+        connection
+            .prepare_cached("DELETE FROM run_actions WHERE id = (SELECT actions FROM run WHERE id = ?1)")?
+            .execute([Id(run)])?;
+    }
+    connection.prepare_cached("INSERT INTO run_actions (actions) VALUES (?1)")?.execute([actions])?;
+    let (actions, ended) = (connection.last_insert_rowid(), (!is_open(status)).then_some(At(at)));
     connection
-        .prepare_cached("INSERT OR REPLACE INTO run_actions (run, actions) VALUES (?1, ?2)")?
-        .execute(params![Id(run), actions])?;
-    // A suspended run that is resumed asks for its timers anew.
-    connection.prepare_cached("DELETE FROM timer WHERE run = ?1")?.execute([Id(run)])?;
+        .prepare_cached(
+            "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, error = ?4, actions = ?5 WHERE id = ?1",
+        )?
+        .execute(params![Id(run), Name(status), ended, error.map(|error| error.to_string()), actions])?;
+    if known.is_none_or(|going| going.timers) {
+        // A suspended run that is resumed asks for its timers anew.
+        connection.prepare_cached("DELETE FROM timer WHERE run = ?1")?.execute([Id(run)])?;
+    }
     if let Some(parent) = parent {
-        outside::wake(connection, parent)?;
+        outside::wake(writing, parent)?;
     }
     match fallback {
         Some(fallback) if incidents::of_run(connection, run)?.is_none() => {
             let incident = incidents::next(writing, fallback.draft, fallback.provenance, at, fallback.id)?;
-            incidents::insert(connection, &incident)?;
+            incidents::insert(writing, &incident)?;
             Ok(Some(incident))
         }
         _ => Ok(None),
@@ -159,7 +205,7 @@ pub(super) fn load(connection: &Connection, blobs: &Blobs, run: RunId) -> Result
         "SELECT r.status, p.name, v.hash, r.event, e.kind, e.summary, e.resembles, r.started, r.ended, r.seed, \
          iif(t.run IS NULL, e.outputs, t.outputs), iif(t.run IS NULL, e.body, t.body), r.error, a.actions \
          FROM run r JOIN version v ON v.id = r.version JOIN playbook p ON p.id = v.playbook \
-         JOIN event e ON e.id = r.event LEFT JOIN run_actions a ON a.run = r.id \
+         JOIN event e ON e.id = r.event LEFT JOIN run_actions a ON a.id = r.actions \
          LEFT JOIN run_part t ON t.event = r.event AND t.run = r.id WHERE r.id = ?1",
     )?;
     let stored = rows.query_row([Id(run)], |row| {
@@ -197,13 +243,16 @@ fn journal(connection: &Connection, blobs: &Blobs, run: RunId) -> Result<Vec<Vec
     let mut rows = rows.query([Id(run)])?;
     let mut journal = Vec::new();
     while let Some(row) = rows.next()? {
-        if codec::count(row.get(0)?) != journal.len() as u64 {
-            return Err(error::damaged(format_args!("run {run} lacks event {} of its journal", journal.len())));
+        let read = match row.get::<_, Option<i64>>(1)? {
+            Some(body) => {
+                journal.push(blobs::load(connection, blobs, body)?.1);
+                Some(())
+            }
+            None => codec::unbundle(&row.get::<_, Opened>(2)?.0, &mut journal),
+        };
+        if read.is_none() || codec::count(row.get(0)?) + 1 != journal.len() as u64 {
+            return Err(error::damaged(format_args!("the journal of run {run} near event {}", journal.len())));
         }
-        journal.push(match row.get::<_, Option<i64>>(1)? {
-            Some(body) => blobs::load(connection, blobs, body)?.1,
-            None => row.get::<_, Opened>(2)?.0,
-        });
     }
     Ok(journal)
 }

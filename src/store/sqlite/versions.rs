@@ -3,10 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
-    codec::At,
-    writer::{Memo, Writing},
-};
+use super::{codec::At, memo::Memo, writer::Writing};
 use crate::store::{StoreError, Version};
 
 const COLUMNS: &str = "SELECT v.hash, p.name, v.path, v.bundle FROM version v JOIN playbook p ON";

@@ -1,7 +1,6 @@
 //! The one writer: a thread that takes whatever waits and commits it together.
 
 use std::{
-    collections::{HashMap, HashSet},
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -12,28 +11,13 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::connection;
-use crate::{
-    limits,
-    store::{StoreError, mailbox::FeedName},
-};
+use super::{connection, memo::Memo};
+use crate::{limits, store::StoreError};
 
 /// What an operation writes with: the connection inside the batch's transaction, and what is known without asking it.
 pub(super) struct Writing<'a> {
     pub connection: &'a Connection,
     pub memo: &'a mut Memo,
-}
-
-/// Row numbers that hardly ever change. Forgotten whenever something is rolled back.
-#[derive(Debug, Default)]
-pub(super) struct Memo {
-    pub feeds: HashMap<FeedName, i64>,
-    /// The version's row and its playbook's, by the version's hash.
-    pub versions: HashMap<String, (i64, i64)>,
-    /// The number the next history row takes.
-    pub history: Option<i64>,
-    /// Playbooks of which every running run is marked as limited.
-    pub limited: HashSet<i64>,
 }
 
 trait Job: Send {
@@ -202,6 +186,7 @@ fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]
         let changes = connection.total_changes();
         let savepoint = job.may_fail_halfway();
         if savepoint {
+            memo.settle(connection)?;
             run("SAVEPOINT operation")?;
         }
         if let Err(error) = job.run(&mut Writing { connection, memo }) {
@@ -218,6 +203,7 @@ fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]
             run("RELEASE operation")?;
         }
     }
+    memo.settle(connection)?;
     run("COMMIT")?;
     Ok(())
 }

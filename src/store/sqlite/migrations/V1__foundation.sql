@@ -1,4 +1,6 @@
 -- Instants are microseconds since 1970-01-01 UTC. Ids are UUIDs as 16 bytes; version 7 keeps rows in order of age.
+-- Long rows are in tables with row numbers, where new rows always come last: by a key of their own they would be spread
+-- over all pages of the runs under way, and each commit would write those pages anew. Short rows are in order of their key.
 
 CREATE TABLE playbook (
     id INTEGER PRIMARY KEY,
@@ -57,7 +59,7 @@ CREATE TABLE event (
     body INTEGER,                                -- body.id of the outputs, or
     summary TEXT NOT NULL,
     outputs BLOB                                 -- the outputs themselves, dense (see codec.rs)
-) WITHOUT ROWID;
+);
 
 -- De-duplication; never pruned. `same` is what names a report, `content` tells two of one name apart.
 CREATE TABLE report_key (
@@ -67,7 +69,8 @@ CREATE TABLE report_key (
     PRIMARY KEY (same, content)
 ) WITHOUT ROWID;
 
--- Which playbooks ran for an event; never pruned, so that a mail that comes again after a year starts nothing twice.
+-- Which playbooks ran for an event that may come again, or that has several runs; never pruned, so that a mail that comes
+-- again after a year starts nothing twice.
 CREATE TABLE event_run (
     event BLOB NOT NULL,
     playbook INTEGER NOT NULL,
@@ -84,24 +87,25 @@ CREATE TABLE run (
     status TEXT NOT NULL,
     ended INTEGER,
     waiting_until INTEGER,
-    error TEXT
+    error TEXT,
+    actions INTEGER                              -- run_actions.id, once it ended
 ) WITHOUT ROWID;
 -- Open runs, and those a person looks for; the many that succeeded would only make it long.
 CREATE INDEX run_status ON run (status, id) WHERE status <> 'Succeeded';
 
 -- Apart from the run, so that its row keeps its size when it ends.
 CREATE TABLE run_actions (
-    run BLOB PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
     actions BLOB NOT NULL                        -- dense
-) WITHOUT ROWID;
+);
 
 CREATE TABLE journal (
     run BLOB NOT NULL,
-    seq INTEGER NOT NULL,
-    body INTEGER,                                -- body.id, or
-    event BLOB,                                  -- the event itself, dense
+    seq INTEGER NOT NULL,                        -- of the last event in the row
+    body INTEGER,                                -- body.id of a large event, or
+    event BLOB,                                  -- the events recorded together, a dense bundle
     PRIMARY KEY (run, seq)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE timer (
     run BLOB NOT NULL,
@@ -116,11 +120,11 @@ CREATE TABLE history (
     n INTEGER NOT NULL,                          -- grows over all feeds
     at INTEGER NOT NULL,
     outcome TEXT NOT NULL,
-    event BLOB,
+    event BLOB,                                  -- of a duplicate
     run BLOB,
     letter INTEGER,
-    playbook TEXT,
-    summary TEXT NOT NULL,
+    playbook TEXT,                               -- of an accepted report its run says this
+    summary TEXT,                                -- and this
     because TEXT,
     PRIMARY KEY (feed, n)
 ) WITHOUT ROWID;
