@@ -14,6 +14,7 @@ use crate::{
     clock::{Clock, SystemClock},
     diagnostic::Source,
     expression::{CompileError, EvalError, JsonScope, Partials, Template},
+    playbook::templates,
 };
 
 /// Evaluate an expression or template.
@@ -28,6 +29,9 @@ pub struct Args {
     /// A JSON file with what the template sees: now, trigger, request, actions, variables, parameters, item, items.
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     context: Option<PathBuf>,
+    /// A folder of templates that can be included as partials, beside those of the binary.
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
     /// Read JSON lines {"template", "context"} and answer each with {"value"} or {"error": {"code", "message"}}.
     #[arg(long)]
     stdin: bool,
@@ -55,13 +59,17 @@ enum Answer {
 /// Runs the command.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
+    let (partials, faults) = templates::partials(args.templates.as_deref());
+    for fault in faults {
+        eprintln!("{fault}");
+    }
     match &args.template {
-        Some(template) => one(template, args),
-        None => lines(&mut io::stdin().lock(), &mut io::stdout().lock()),
+        Some(template) => one(template, args, &partials),
+        None => lines(&mut io::stdin().lock(), &mut io::stdout().lock(), &partials),
     }
 }
 
-fn one(template: &str, args: &Args) -> Exit {
+fn one(template: &str, args: &Args, partials: &Partials) -> Exit {
     let context = match args.context.as_deref().map(read).transpose() {
         Ok(context) => context.unwrap_or_default(),
         Err((exit, message)) => {
@@ -69,7 +77,7 @@ fn one(template: &str, args: &Args) -> Exit {
             return exit;
         }
     };
-    let compiled = match Template::compile(template, &Partials::default()) {
+    let compiled = match Template::compile(template, partials) {
         Ok(compiled) => compiled,
         Err(errors) => {
             for error in &errors {
@@ -120,7 +128,7 @@ fn shown(template: &str, error: &CompileError) -> String {
     format!("error: {}\n  | {line}\n  | {underline}{help}", error.message)
 }
 
-fn lines(input: &mut impl BufRead, output: &mut impl Write) -> Exit {
+fn lines(input: &mut impl BufRead, output: &mut impl Write, partials: &Partials) -> Exit {
     let mut line = String::new();
     loop {
         line.clear();
@@ -134,7 +142,7 @@ fn lines(input: &mut impl BufRead, output: &mut impl Write) -> Exit {
                 return Exit::WorldFailed;
             }
         }
-        let written = serde_json::to_writer(&mut *output, &answer(&line))
+        let written = serde_json::to_writer(&mut *output, &answer(&line, partials))
             .map_err(io::Error::from)
             .and_then(|()| writeln!(output))
             .and_then(|()| output.flush());
@@ -145,7 +153,7 @@ fn lines(input: &mut impl BufRead, output: &mut impl Write) -> Exit {
     }
 }
 
-fn answer(line: &str) -> Answer {
+fn answer(line: &str, partials: &Partials) -> Answer {
     let question: Question = match serde_json::from_str(line) {
         Ok(question) => question,
         Err(error) => {
@@ -153,7 +161,7 @@ fn answer(line: &str) -> Answer {
             return Answer::Error(EvalError { code: "BadRequest".to_owned(), message });
         }
     };
-    let value = Template::compile(&question.template, &Partials::default())
+    let value = Template::compile(&question.template, partials)
         .map_err(|errors| {
             let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
             EvalError { code: "InvalidTemplate".to_owned(), message: messages.join(" ") }
@@ -184,7 +192,7 @@ mod tests {
             "\nnot json\n",
         );
         let mut out = Vec::new();
-        assert_eq!(lines(&mut questions.as_bytes(), &mut out), Exit::Done);
+        assert_eq!(lines(&mut questions.as_bytes(), &mut out, &Partials::default()), Exit::Done);
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
         {"value":3}
         {"value":"@{x} {{y}}!"}

@@ -4,6 +4,7 @@ pub mod check;
 mod config;
 pub mod data;
 pub mod eval;
+pub mod functions;
 pub mod hooks;
 pub mod incidents;
 pub mod mail;
@@ -62,6 +63,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Eval(eval::Args),
+    Functions(functions::Args),
     Hooks(hooks::Args),
     Incidents(incidents::Args),
     Mail(mail::Args),
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Functions(args) => functions::run(&args),
         Command::Hooks(args) => hooks::run(&args),
         Command::Incidents(args) => incidents::run(&args),
         Command::Mail(args) => mail::run(&args),

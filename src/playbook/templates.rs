@@ -48,6 +48,15 @@ pub fn sources(folder: Option<&Path>) -> (BTreeMap<String, String>, Vec<Diagnost
     (all, faults)
 }
 
+/// The binary's and a folder's templates as partials, and the faults of those that cannot be used.
+#[must_use]
+pub fn partials(folder: Option<&Path>) -> (Partials, Vec<Diagnostic>) {
+    let (sources, mut faults) = sources(folder);
+    let compiled = Compiled::of(sources);
+    faults.extend(compiled.broken.into_values().flatten());
+    (compiled.partials, faults)
+}
+
 /// The files with one of these extensions in a folder and the folders in it, in order.
 pub(super) fn files(folder: &Path, extensions: &[&str], faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -42,6 +42,24 @@ pub enum Family {
     Reference,
 }
 
+impl Family {
+    /// The heading that its functions stand under.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::String => "Text",
+            Self::Collection => "Collections",
+            Self::Logical => "Logic",
+            Self::Conversion => "Conversion",
+            Self::Math => "Mathematics",
+            Self::Date => "Date and time",
+            Self::Uri => "URIs",
+            Self::Xml => "XML",
+            Self::Reference => "The run and its data",
+        }
+    }
+}
+
 /// A function of both languages.
 #[derive(Debug, Serialize)]
 pub struct Function {
