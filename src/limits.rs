@@ -178,18 +178,24 @@ pub const EXPRESSION_CHARS: usize = 8_192;
 pub const EXPRESSION_NESTING: usize = 128;
 /// Nesting of a value that an expression yields: records wrap values, and serde_json reads 128 levels back.
 pub const VALUE_NESTING: usize = 100;
+/// Bytes of one format of a date, a time span or a number; a letter that is repeated pads, and padding must end.
+pub const FORMAT_BYTES: usize = 1_000;
 /// Bytes of one XML that a function reads; its tree takes several times as much.
 pub const XML_BYTES: usize = 16 * 1024 * 1024;
 /// Nodes of one XML that a function reads.
 pub const XML_NODES: usize = 500_000;
 /// Nesting of one XML's elements: its JSON must fit within [`VALUE_NESTING`], and reading and writing it recurse.
 pub const XML_NESTING: usize = 100;
-/// Bytes of one XPath, whose evaluation recurses by its operators.
+/// Prefixes of namespaces declared around one element; every name is looked up among them.
+pub const XML_PREFIXES: usize = 200;
+/// Bytes of one XPath; words such as `or` make its evaluation recurse.
 pub const XPATH_BYTES: usize = 1_024;
+/// Signs such as `+` and `|` in one XPath, by which its evaluation recurses.
+pub const XPATH_SIGNS: usize = 100;
 /// Brackets inside each other in one XPath, whose parser recurses by them.
 pub const XPATH_NESTING: usize = 16;
 /// Nodes and lines of text that one XPath may walk over, so that none takes minutes.
-pub const XPATH_STEPS: usize = 5_000_000;
+pub const XPATH_STEPS: usize = 2_000_000;
 /// Characters one string function may return (Logic Apps' limit).
 pub const STRING_RESULT_CHARS: usize = 104_857_600;
 /// Length of an action's id.

@@ -191,3 +191,90 @@ fn functions_where_logic_apps_documentation_is_silent() {
         assert!(evaluated(template).is_err(), "{template}");
     }
 }
+
+#[test]
+fn dates_are_read_as_a_culture_writes_them() {
+    for (call, expected) in [
+        ("parseDateTime('20.10.2014 15:30', 'de-DE')", "2014-10-20T15:30:00.0000000"),
+        ("parseDateTime('5. März 2026', 'de-DE')", "2026-03-05T00:00:00.0000000"),
+        ("parseDateTime('jeudi 5 mars 2026', 'fr-FR')", "2026-03-05T00:00:00.0000000"),
+        ("parseDateTime('20 de octubre de 2020', 'es-ES')", "2020-10-20T00:00:00.0000000"),
+        ("parseDateTime('10/20/2014 3:05 PM', 'en-US')", "2014-10-20T15:05:00.0000000"),
+        ("parseDateTime('20/10/14', 'en-GB')", "2014-10-20T00:00:00.0000000"),
+        ("parseDateTime('1/2/60', 'en-US')", "1960-01-02T00:00:00.0000000"),
+        ("parseDateTime('2026-01-31T10:30:00Z')", "2026-01-31T10:30:00.0000000Z"),
+        ("parseDateTime('March 5')", "2026-03-05T00:00:00.0000000"),
+        ("parseDateTime('05 Mar 2026 2 PM', 'en-US', 'dd MMM yyyy h tt')", "2026-03-05T14:00:00.0000000"),
+        ("parseDateTime('2026-03-05 14:07 +02:00', 'en-US', 'yyyy-MM-dd HH:mm zzz')", "2026-03-05T12:07:00.0000000Z"),
+    ] {
+        assert_eq!(evaluated(&format!("@{call}")), Ok(Value::from(expected)), "{call}");
+    }
+    for call in [
+        "parseDateTime('20/10/2014', 'en-US')",
+        "parseDateTime('20/10/2014 banana', 'fr-FR')",
+        "parseDateTime('2026', 'en-US', 'yy')",
+        "parseDateTime('tomorrow')",
+        "parseDateTime('13 PM 1/2/2026')",
+    ] {
+        assert!(evaluated(&format!("@{call}")).is_err(), "{call}");
+    }
+}
+
+#[test]
+fn zones_follow_their_clocks_through_both_changes() {
+    for (call, expected) in [
+        ("convertFromUtc('2026-03-29T00:59:00Z', 'Europe/Berlin', 'HH:mm')", "01:59"),
+        ("convertFromUtc('2026-03-29T01:00:00Z', 'W. Europe Standard Time', 'HH:mm')", "03:00"),
+        ("convertToUtc('2026-10-25 02:30', 'Europe/Berlin', 'HH:mm')", "01:30"),
+        (
+            "convertTimeZone('2026-07-01 09:00', 'Eastern Standard Time', 'Tokyo Standard Time', 'o')",
+            "2026-07-01T22:00:00.0000000",
+        ),
+        ("convertTimeZone('2026-07-01 09:00', 'Europe/Berlin', 'UTC')", "2026-07-01T07:00:00.0000000Z"),
+        ("convertTimeZone('2026-07-01T09:00:00+02:00', 'Asia/Tokyo', 'UTC')", "2026-07-01T07:00:00.0000000Z"),
+    ] {
+        assert_eq!(evaluated(&format!("@{call}")), Ok(Value::from(expected)), "{call}");
+    }
+    for (call, message) in [
+        (
+            "convertToUtc('2026-03-29 02:30', 'Europe/Berlin')",
+            "cannot be evaluated: the clocks of Europe/Berlin skip the time 2026-03-29 02:30:00.",
+        ),
+        (
+            "convertFromUtc('2026-03-29', 'Europe/Berln')",
+            "cannot be evaluated: there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?",
+        ),
+        (
+            "addToTime('2026-03-29', 1, 'Fortnight')",
+            "there is no unit of time 'Fortnight'; there are Second, Minute, Hour, Day, Week, Month and Year.",
+        ),
+        ("addToTime('9999-12-31', 1, 'day')", "the result lies outside of the years 1 to 9999."),
+    ] {
+        let error = evaluated(&format!("@{call}")).unwrap_err();
+        assert!(error.contains(message), "{call}: {error}");
+    }
+}
+
+#[test]
+fn large_inputs_are_no_trouble() {
+    let long = "é&".repeat(100_000);
+    let context =
+        json!({"variables": {"long": long, "a": "a".repeat(200_000), "b": format!("{}b", "a".repeat(100_000))}});
+    for (call, expected) in [
+        ("length(chunk(variables.long, 1))", json!(200_000)),
+        ("length(decodeXmlValue(variables.long))", json!(200_000)),
+        ("nthIndexOf(variables.long, 'É&', 80000)", json!(159_998)),
+        ("nthIndexOf(variables.a, substring(variables.b, 0, 100000), -1)", json!(100_000)),
+        ("indexOf(variables.a, variables.b)", json!(-1)),
+        ("length(split(variables.long, '&'))", json!(100_001)),
+        ("length(union(chunk(variables.long, 4), range(1, 100000)))", json!(100_001)),
+        ("length(sort(chunk(variables.long, 4)))", json!(50_000)),
+    ] {
+        let template = Template::compile(&format!("@{call}"), &Partials::default()).unwrap();
+        let got = template.evaluate(&JsonScope::new(context.clone(), now(), 1)).map_err(|error| error.message);
+        assert_eq!(got, Ok(expected), "{call}");
+    }
+    let padded = json!({"variables": {"format": "y".repeat(100_000)}});
+    let template = Template::compile("@utcNow(variables.format)", &Partials::default()).unwrap();
+    assert!(template.evaluate(&JsonScope::new(padded, now(), 1)).is_err());
+}

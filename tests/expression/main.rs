@@ -6,6 +6,7 @@ mod formats;
 mod properties;
 mod uses;
 mod values;
+mod xml;
 
 use chrono::{DateTime, Utc};
 use larum::expression::{CompileError, JsonScope, Partials, Template};

@@ -139,9 +139,8 @@ pub(super) fn chunk(args: Args<'_>) -> Outcome<'_> {
     match args.at(0) {
         Value::Array(items) => list(items.chunks(size).map(|chunk| Value::Array(chunk.to_vec())).collect()),
         Value::String(subject) => {
-            let total = utf16::length(subject);
-            let parts =
-                (0..total).step_by(size).map(|at| Value::String(utf16::cut(subject, at, (at + size).min(total))));
+            let units: Vec<u16> = subject.encode_utf16().collect();
+            let parts = units.chunks(size).map(|part| Value::String(String::from_utf16_lossy(part)));
             list(parts.collect())
         }
         _ => Err(args.expected("its first parameter to be an array or a string", 0)),

@@ -3,7 +3,7 @@
 use serde_json::Number;
 
 use super::culture::Culture;
-use crate::expression::value;
+use crate::{expression::value, limits};
 
 /// Digits after the point that a format may ask for; .NET has the same bound for what it promises to be exact.
 const MOST_DIGITS: usize = 99;
@@ -12,6 +12,9 @@ const MOST_DIGITS: usize = 99;
 pub(super) fn format(number: &Number, format: &str, culture: Culture) -> Option<String> {
     if format.is_empty() {
         return standard(number, 'G', None, culture);
+    }
+    if format.len() > limits::FORMAT_BYTES {
+        return None;
     }
     let mut letters = format.chars();
     match (letters.next(), letters.as_str()) {

@@ -101,14 +101,19 @@ pub(super) fn to_upper(args: Args<'_>) -> Outcome<'_> {
 
 pub(super) fn index_of(args: Args<'_>) -> Outcome<'_> {
     let (subject, needle) = (args.string(0)?, args.string(1)?);
-    count(utf16::find(&utf16::folded(subject), &utf16::folded(needle), 0))
+    if needle.is_empty() {
+        return count(Some(0));
+    }
+    count(utf16::places(&utf16::folded(subject), &utf16::folded(needle)).next())
 }
 
 pub(super) fn last_index_of(args: Args<'_>) -> Outcome<'_> {
     let (subject, needle) = (args.string(0)?, args.string(1)?);
-    let found = utf16::find_last(&utf16::folded(subject), &utf16::folded(needle));
     // For empty text, .NET names the last character and not the place after it.
-    count(if needle.is_empty() { Some(utf16::length(subject).saturating_sub(1)) } else { found })
+    if needle.is_empty() {
+        return count(Some(utf16::length(subject).saturating_sub(1)));
+    }
+    count(utf16::places(&utf16::folded(subject), &utf16::folded(needle)).last())
 }
 
 pub(super) fn nth_index_of(args: Args<'_>) -> Outcome<'_> {
@@ -117,15 +122,13 @@ pub(super) fn nth_index_of(args: Args<'_>) -> Outcome<'_> {
     if needle.is_empty() || occurrence == 0 {
         return count((needle.is_empty() && !subject.is_empty()).then_some(0));
     }
-    let mut places = Vec::new();
-    let mut from = 0;
-    while let Some(found) = utf16::find(&subject, &needle, from) {
-        places.push(found);
-        from = found + 1;
-    }
     let nth = usize::try_from(occurrence.unsigned_abs()).unwrap_or(usize::MAX);
-    let place = if occurrence > 0 { places.get(nth - 1) } else { places.iter().rev().nth(nth - 1) };
-    count(place.copied())
+    let mut places = utf16::places(&subject, &needle);
+    if occurrence > 0 {
+        return count(places.nth(nth - 1));
+    }
+    let places: Vec<usize> = places.collect();
+    count(places.len().checked_sub(nth).and_then(|at| places.get(at)).copied())
 }
 
 pub(super) fn starts_with(args: Args<'_>) -> Outcome<'_> {

@@ -25,18 +25,25 @@ pub(super) fn folded(text: &str) -> Vec<u16> {
     units
 }
 
-/// Where `needle` first stands in `text` at or after `from`.
-pub(super) fn find(text: &[u16], needle: &[u16], from: usize) -> Option<usize> {
-    if needle.is_empty() {
-        return (from <= text.len()).then_some(from);
+/// Every place where `needle`, which is not empty, stands in `text`, those that overlap too. This is Knuth, Morris and
+/// Pratt's search: its time is linear in both, and no crate that is in use finds overlapping places.
+pub(super) fn places<'t>(text: &'t [u16], needle: &'t [u16]) -> impl Iterator<Item = usize> + 't {
+    // For each part of the needle, the length of the longest beginning that is also its end.
+    let mut borders = vec![0; needle.len()];
+    let mut matched = 0;
+    for at in 1..needle.len() {
+        while matched > 0 && needle[at] != needle[matched] {
+            matched = borders[matched - 1];
+        }
+        matched += usize::from(needle[at] == needle[matched]);
+        borders[at] = matched;
     }
-    text.get(from..)?.windows(needle.len()).position(|window| window == needle).map(|at| at + from)
-}
-
-/// Where `needle` last stands in `text`.
-pub(super) fn find_last(text: &[u16], needle: &[u16]) -> Option<usize> {
-    if needle.is_empty() {
-        return Some(text.len());
-    }
-    text.windows(needle.len()).rposition(|window| window == needle)
+    let mut matched = 0;
+    text.iter().enumerate().filter_map(move |(at, unit)| {
+        while matched > 0 && (matched == needle.len() || needle[matched] != *unit) {
+            matched = borders[matched - 1];
+        }
+        matched += usize::from(needle.get(matched) == Some(unit));
+        (matched > 0 && matched == needle.len()).then(|| at + 1 - needle.len())
+    })
 }

@@ -10,6 +10,8 @@ use super::{
     in_range,
 };
 
+use crate::limits;
+
 /// Years of two digits reach up to this one, as in .NET.
 const TWO_DIGIT_YEAR_MAX: i32 = 2049;
 
@@ -181,6 +183,9 @@ fn numbers(numbers: &[&str], culture: Culture, this_year: i32) -> Option<NaiveDa
 
 /// What `text` says by exactly the .NET format `format`, as `DateTime.ParseExact` reads it.
 pub(super) fn parse_exact(text: &str, format: &str, culture: Culture, this_year: i32) -> Option<Timestamp> {
+    if format.len() > limits::FORMAT_BYTES {
+        return None;
+    }
     let mut exact = Exact { text: text.trim(), culture, ..Exact::default_for(culture) };
     let mut rest = format;
     while let Some(letter) = rest.chars().next() {
@@ -297,8 +302,9 @@ impl<'t> Exact<'t> {
                 self.text = trimmed;
             }
             (other, _) => {
-                self.literal(other.encode_utf8(&mut [0; 4]))?;
-                return Some(1);
+                for _ in 0..run {
+                    self.literal(other.encode_utf8(&mut [0; 4]))?;
+                }
             }
         }
         Some(run)

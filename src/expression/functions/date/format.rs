@@ -5,10 +5,16 @@ use std::fmt::Write;
 use chrono::{Datelike, Timelike};
 
 use super::Timestamp;
-use crate::expression::functions::culture::{Culture, invariant};
+use crate::{
+    expression::functions::culture::{Culture, invariant},
+    limits,
+};
 
 /// `timestamp` by `format`, or `None` when there is no such format, or no such format for the culture.
 pub(super) fn format(timestamp: Timestamp, format: &str, culture: Culture) -> Option<String> {
+    if format.len() > limits::FORMAT_BYTES {
+        return None;
+    }
     let mut letters = format.chars();
     match (letters.next(), letters.next()) {
         (None, _) => standard(timestamp, 'G', culture),
@@ -120,22 +126,14 @@ fn specifier(timestamp: Timestamp, letter: char, run: usize, culture: Culture, o
             let half = culture.halves.get(usize::from(time.hour12().0)).copied().unwrap_or_default();
             out.extend(half.chars().take(if run == 1 { 1 } else { usize::MAX }));
         }
-        ('K', _) => {
-            // One K at a time: each stands for the whole zone.
-            if timestamp.utc {
-                out.push('Z');
-            }
-            return Some(1);
-        }
+        // Each K stands for the whole zone.
+        ('K', _) => out.extend(std::iter::repeat_n('Z', if timestamp.utc { run } else { 0 })),
         // A zone as an offset: this knows UTC only, and .NET takes a time without a zone for the server's, which is UTC.
         ('z', 1) => out.push_str("+0"),
         ('z', 2) => out.push_str("+00"),
         ('z', _) => out.push_str("+00:00"),
         ('g', _) => out.push_str("A.D."),
-        (other, _) => {
-            out.push(other);
-            return Some(1);
-        }
+        (other, _) => out.extend(std::iter::repeat_n(other, run)),
     }
     Some(run)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::culture::Culture;
+use crate::limits;
 
 const SECOND: u64 = 10_000_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -72,6 +73,9 @@ impl Span {
 
     /// The span by a standard format (`c`, `g`, `G`) or a custom one; `None` when there is no such format.
     pub(super) fn format(self, format: &str, culture: Culture) -> Option<String> {
+        if format.len() > limits::FORMAT_BYTES {
+            return None;
+        }
         let Parts { sign, days, hours, minutes, seconds, fraction } = self.parts();
         let point = culture.decimal;
         match format {

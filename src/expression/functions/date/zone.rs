@@ -26,6 +26,11 @@ pub fn time_zone(name: &str) -> Option<Tz> {
 /// The name of a time zone near to `name`: by spelling, or by its city alone.
 #[must_use]
 pub fn nearest_time_zone(name: &str) -> Option<&'static str> {
+    /// Longer than any zone's name.
+    const LONGEST: usize = 64;
+    if name.len() > LONGEST {
+        return None;
+    }
     let city = |name: &str| name.rsplit('/').next().unwrap_or_default().replace(' ', "_");
     let wanted = city(name);
     diagnostic::nearest(name, names().map(|(known, _)| known))

@@ -9,7 +9,7 @@ use super::{
     escape,
     read::Fault,
 };
-use crate::expression::value::number_text;
+use crate::{expression::value::number_text, limits};
 
 pub(super) fn from_json(map: &Map<String, Value>) -> Result<Document, Fault> {
     let mut document = Document::new();
@@ -48,6 +48,9 @@ fn append(document: &mut Document, parent: Id, key: &str, value: &Value, scope: 
         if let Some(prefix) = declared {
             scope.push((prefix.to_owned(), Rc::from(scalar(value)?.as_str())));
         }
+    }
+    if scope.len() > limits::XML_PREFIXES {
+        return Err(super::too_many_prefixes());
     }
     let attributes = members
         .iter()

@@ -14,7 +14,10 @@ use encoding_rs::Encoding;
 use serde_json::{Map, Number, Value};
 
 use super::{Args, string::text};
-use crate::expression::{EvalError, evaluate::Outcome, value};
+use crate::{
+    expression::{EvalError, evaluate::Outcome, value},
+    limits,
+};
 use document::{DOCUMENT, Document, Kind};
 use select::{Found, Selected};
 
@@ -43,6 +46,10 @@ pub(super) fn xml(args: Args<'_>) -> Outcome<'_> {
     let written = document.outer_xml(DOCUMENT);
     args.fits(written.len())?;
     Ok(Cow::Owned(envelope(STANDARD.encode(written))))
+}
+
+fn too_many_prefixes() -> read::Fault {
+    format!("more than {} prefixes are declared around one element", limits::XML_PREFIXES)
 }
 
 fn invalid(args: &Args<'_>, fault: &str) -> EvalError {

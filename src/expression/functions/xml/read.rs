@@ -50,6 +50,8 @@ struct Building {
     open: Vec<Id>,
     /// The prefixes that each open element declared.
     declared: Vec<Vec<String>>,
+    /// How many prefixes that is in all.
+    prefixes: usize,
     /// What each prefix stands for, the innermost last.
     namespaces: BTreeMap<String, Vec<Rc<str>>>,
     text: String,
@@ -64,6 +66,7 @@ impl Building {
             document: Document::new(),
             open: vec![DOCUMENT],
             declared: Vec::new(),
+            prefixes: 0,
             namespaces: namespaces.map(|(prefix, uri)| (prefix.to_owned(), vec![Rc::from(uri)])).into(),
             text: String::new(),
             referred: false,
@@ -185,6 +188,10 @@ impl Building {
             self.namespaces.entry(name.to_owned()).or_default().push(Rc::from(value.as_str()));
             declared.push(name.to_owned());
         }
+        self.prefixes += declared.len();
+        if self.prefixes > limits::XML_PREFIXES {
+            return Err(super::too_many_prefixes());
+        }
         self.declared.push(declared);
         let name = self.resolve(split(tag.name().as_ref())?, true)?;
         let attributes = attributes
@@ -196,7 +203,9 @@ impl Building {
 
     /// Forgets what the element that ends declared.
     fn leave(&mut self) {
-        for prefix in self.declared.pop().unwrap_or_default() {
+        let declared = self.declared.pop().unwrap_or_default();
+        self.prefixes -= declared.len();
+        for prefix in declared {
             if let Some(namespaces) = self.namespaces.get_mut(&prefix) {
                 namespaces.pop();
             }

@@ -56,14 +56,25 @@ fn within_limits(expression: &str) -> Result<(), String> {
     if expression.len() > limits::XPATH_BYTES {
         return Err(format!("the XPath is longer than {} bytes", limits::XPATH_BYTES));
     }
-    let (mut depth, mut quote) = (0_usize, None);
+    let (mut depth, mut signs, mut quote, mut before) = (0_usize, 0, None, ' ');
     for letter in expression.chars() {
         match (letter, quote) {
             ('\'' | '"', None) => quote = Some(letter),
             (letter, Some(open)) if letter == open => quote = None,
             ('(' | '[', None) => depth += 1,
             (')' | ']', None) => depth = depth.saturating_sub(1),
+            ('+' | '=' | '<' | '>' | '|', None) => signs += 1,
+            // Within a name it is a part of it.
+            ('-', None) if !before.is_alphanumeric() => signs += 1,
+            // After a value it multiplies, else it stands for any name.
+            ('*', None) if before.is_alphanumeric() || matches!(before, ')' | ']' | '.' | '*') => signs += 1,
             _ => {}
+        }
+        if !letter.is_whitespace() {
+            before = letter;
+        }
+        if signs > limits::XPATH_SIGNS {
+            return Err(format!("the XPath has more than {} signs such as '+' and '|'", limits::XPATH_SIGNS));
         }
         if depth > limits::XPATH_NESTING {
             return Err(format!("the XPath is nested deeper than {} levels", limits::XPATH_NESTING));

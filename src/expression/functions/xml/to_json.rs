@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::document::{DOCUMENT, Document, Element, Id, Kind};
+use super::{
+    document::{Attribute, DOCUMENT, Document, Id, Kind, Name},
+    escape,
+};
 
 /// Newtonsoft's namespace, whose attribute `Array="true"` makes a single element an array.
 const JSON: &str = "http://james.newtonking.com/projects/json";
@@ -48,7 +51,7 @@ fn key(kind: &Kind) -> String {
         Kind::Document => String::new(),
         Kind::Declaration { .. } => "?xml".into(),
         Kind::Doctype { .. } => "!DOCTYPE".into(),
-        Kind::Element(element) => element.name.qualified(),
+        Kind::Element(element) => name(&element.name),
         Kind::Text(_) => "#text".into(),
         Kind::CData(_) => "#cdata-section".into(),
         Kind::Comment(_) => "#comment".into(),
@@ -56,13 +59,24 @@ fn key(kind: &Kind) -> String {
     }
 }
 
+/// The qualified name, with what XML could not have in it as it was.
+fn name(name: &Name) -> String {
+    let local = escape::unescaped_name(&name.local);
+    if name.prefix.is_empty() { local } else { format!("{}:{local}", name.prefix) }
+}
+
 fn is_array(document: &Document, id: Id) -> bool {
-    let marked = |element: &Element| {
-        element.attributes.iter().any(|attribute| {
-            attribute.name.namespace.as_ref() == JSON && attribute.name.local == "Array" && attribute.value == "true"
-        })
-    };
-    document.element(id).is_some_and(marked)
+    let says_so = |attribute: &Attribute| is_array_mark(attribute) && attribute.value == "true";
+    document.element(id).is_some_and(|element| element.attributes.iter().any(says_so))
+}
+
+fn is_array_mark(attribute: &Attribute) -> bool {
+    attribute.name.namespace.as_ref() == JSON && attribute.name.local == "Array"
+}
+
+/// Whether an attribute speaks to the conversion and is no part of what is converted.
+fn is_mark(attribute: &Attribute) -> bool {
+    is_array_mark(attribute) || (attribute.name.declares().is_some() && attribute.value == JSON)
 }
 
 /// The value of a node; `None` for a comment.
@@ -85,21 +99,26 @@ fn value(document: &Document, id: Id) -> Option<Value> {
         ]),
         Kind::Text(text) | Kind::CData(text) => Value::from(text.as_str()),
         Kind::Instruction { data, .. } => Value::from(data.as_str()),
-        Kind::Element(element) => match (&element.attributes[..], &node.children[..]) {
-            ([], []) if element.empty => Value::Null,
-            ([], []) => Value::from(""),
-            ([], [only]) if let Kind::Text(text) = &document.node(*only).kind => Value::from(text.as_str()),
-            _ => {
-                let mut map = Map::new();
-                for attribute in &element.attributes {
-                    let marks = attribute.name.namespace.as_ref() == JSON && attribute.name.local == "Array";
-                    if !marks && !(attribute.name.declares().is_some() && attribute.value == JSON) {
-                        map.insert(format!("@{}", attribute.name.qualified()), Value::from(attribute.value.as_str()));
-                    }
+        Kind::Element(element) => {
+            let shown = || element.attributes.iter().filter(|attribute| !is_mark(attribute));
+            match node.children[..] {
+                [] if element.attributes.is_empty() && element.empty => Value::Null,
+                [] if element.attributes.is_empty() => Value::from(""),
+                [only]
+                    if shown().next().is_none()
+                        && let Kind::Text(text) = &document.node(only).kind =>
+                {
+                    Value::from(text.as_str())
                 }
-                children(document, id, &mut map);
-                Value::Object(map)
+                _ => {
+                    let attributes = shown().map(|attribute| {
+                        (format!("@{}", name(&attribute.name)), Value::from(attribute.value.as_str()))
+                    });
+                    let mut map: Map<String, Value> = attributes.collect();
+                    children(document, id, &mut map);
+                    Value::Object(map)
+                }
             }
-        },
+        }
     })
 }
