@@ -5,6 +5,7 @@
 //! is by step (`a`, or `a/2` for the third iteration of the loop around it; `a` alone speaks for all its iterations): one
 //! answer, or a list with one for each attempt, whose last one counts for all further attempts. An answer is `fails`,
 //! `busy` (a failure worth a retry), `{busy: SECONDS}` (the same with a `Retry-After`), `hangs`, or a value that it returns.
+//! `silent: true` means that nobody answers a question and no run that was started returns.
 //! `cancel: true` cancels the run once nothing can happen any more but the passing of time.
 //!
 //! `expect.actions` has every record: `STATUS`, or `STATUS CODE` where the code is not the usual one of that status.
@@ -33,6 +34,8 @@ struct Row {
     actions: Value,
     #[serde(default)]
     answers: BTreeMap<String, Value>,
+    #[serde(default)]
+    silent: bool,
     #[serde(default)]
     cancel: bool,
     expect: Expected,
@@ -114,7 +117,8 @@ fn simulate(row: &Row) -> Simulation {
     let mut simulation = Simulation::start(&plan, 7);
     simulation.script = script.collect();
     while simulation.end.is_none() {
-        match simulation.choices().into_iter().next() {
+        let is_heard = |choice: &Choice| !(row.silent && matches!(choice, Choice::Signal(_) | Choice::Return(_)));
+        match simulation.choices().into_iter().find(is_heard) {
             Some(Choice::Wake(_)) | None if row.cancel => {
                 let at = simulation.later();
                 simulation.happens(&Event::Cancelled { at, pauses: 0 });
@@ -125,7 +129,8 @@ fn simulate(row: &Row) -> Simulation {
     }
     let replayed = Simulation::replay(&plan, 7, &simulation.journal);
     assert_eq!(replayed.machine.records(), simulation.machine.records(), "{}: replay", row.case);
-    assert!(simulation.timers.is_empty() && simulation.wanted.is_empty(), "{}: something is left over", row.case);
+    let left = (&simulation.timers, &simulation.wanted, &simulation.awaits, &simulation.calls);
+    assert!(left.0.is_empty() && left.1.is_empty() && left.2.is_empty() && left.3.is_empty(), "{}: {left:?}", row.case);
     simulation
 }
 

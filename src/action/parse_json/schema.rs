@@ -49,7 +49,7 @@ pub(super) struct Mismatch {
     inner: Vec<Mismatch>,
 }
 
-/// The schema in `source`, compiled at its first use and kept while it is in use.
+/// The schema in `source`, compiled at its first use and kept until [`limits::SCHEMAS_KEPT`] others came.
 ///
 /// # Errors
 /// When it is no schema, refers to somewhere else, or has `pattern` or `patternProperties`.
@@ -120,9 +120,20 @@ fn draft_named(name: &str) -> Option<Draft> {
 
 /// The schemas directly inside of a schema.
 fn inner(schema: &Value) -> impl Iterator<Item = &Value> {
-    const ONE: [&str; 9] =
-        ["additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"];
-    const MANY: [&str; 4] = ["allOf", "anyOf", "items", "oneOf"];
+    const ONE: [&str; 11] = [
+        "additionalItems",
+        "additionalProperties",
+        "contains",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    ];
+    const MANY: [&str; 5] = ["allOf", "anyOf", "items", "oneOf", "prefixItems"];
     const NAMED: [&str; 5] = ["$defs", "definitions", "dependencies", "dependentSchemas", "properties"];
     let one = ONE.iter().filter_map(|word| schema.get(word));
     let many = MANY.iter().filter_map(|word| schema.get(word)?.as_array()).flatten();
@@ -238,7 +249,7 @@ fn add(found: &mut Vec<Mismatch>, error: &ValidationError<'_>, root: &Value) {
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             let mut inner = Vec::new();
-            context.iter().rev().flatten().for_each(|error| add(&mut inner, error, root));
+            context.iter().rev().flatten().take(limits::SCHEMA_ERRORS).for_each(|error| add(&mut inner, error, root));
             found.push(Mismatch { message: message(error), inner, ..plain });
         }
         _ => found.push(Mismatch { message: message(error), ..plain }),

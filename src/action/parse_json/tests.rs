@@ -375,6 +375,9 @@ fn a_long_list_of_mismatches_is_cut() {
     let content: Vec<u32> = (0..10_000).collect();
     let found = errors(json!(content), json!({"items": {"type": "string"}}));
     assert_eq!(found.len(), limits::SCHEMA_ERRORS);
+    let one_of_two = json!({"anyOf": [{"items": {"type": "string"}}, {"type": "object"}]});
+    let found = errors(json!((0..10_000).collect::<Vec<u32>>()), one_of_two);
+    assert_eq!(found[0]["childErrors"].as_array().map(Vec::len), Some(limits::SCHEMA_ERRORS));
 }
 
 #[test]
