@@ -30,6 +30,14 @@ pub enum ContentFault {
     TooManyParts,
 }
 
+impl ContentFault {
+    /// Whether it is what it says and only more than is taken.
+    #[must_use]
+    pub fn is_of_size(&self) -> bool {
+        matches!(self, Self::TooManyValues | Self::TooDeep | Self::TooManyParts)
+    }
+}
+
 /// The value of a body: JSON parsed; text as a string, read in its charset; anything else as a content envelope
 /// `{$content-type, $content}`, of a urlencoded body with its fields beside (`$formdata`), of a multipart one with its
 /// parts (`$multipart`). No body is null.

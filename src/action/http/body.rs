@@ -161,3 +161,40 @@ fn line(name: &str, value: &str, place: &str) -> Result<String, Fault> {
     }
     Ok(format!("{name}: {value}\r\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+    use reqwest::header::CONTENT_TYPE;
+    use serde_json::json;
+
+    use super::*;
+
+    const KEY: Uuid = Uuid::from_u128(7);
+
+    /// Bytes that may hold what separates parts.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = prop_oneof![
+            Just(b"\r\n".to_vec()),
+            Just(b"--".to_vec()),
+            Just(format!("larum-{KEY}").into_bytes()),
+            vec(any::<u8>(), 0..4),
+        ];
+        vec(pieces, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_in_parts_is_read_back_as_it_was(bodies in vec(bytes(), 1..5)) {
+            let envelope = |bytes: &Vec<u8>| json!({"$content-type": "a/b", "$content": BASE64_STANDARD.encode(bytes)});
+            let parts: Vec<Value> = bodies.iter().map(|bytes| json!({"body": envelope(bytes)})).collect();
+            let mut headers = HeaderMap::new();
+            let sent = encode(&json!({"$multipart": parts}), &mut headers, KEY).expect("a body");
+            let kind = headers[CONTENT_TYPE].to_str().expect("a text");
+            let read = futures::executor::block_on(crate::content::value(Some(kind), sent)).expect("parts");
+            let back: Vec<Value> =
+                read["$multipart"].as_array().expect("a list").iter().map(|part| part["body"].clone()).collect();
+            prop_assert_eq!(back, bodies.iter().map(envelope).collect::<Vec<_>>());
+        }
+    }
+}

@@ -57,6 +57,7 @@ impl Fault {
             Self::Broken { .. } | Self::BrokenBody { .. } => "ConnectionFailed",
             Self::TooManyRedirects { .. } | Self::BadRedirect { .. } => "RedirectFailed",
             Self::TooLarge { .. } => "ResponseTooLarge",
+            Self::Unreadable { why, .. } if why.is_of_size() => "ResponseTooLarge",
             Self::Undecodable { .. } | Self::Unreadable { .. } => "BadResponse",
             Self::Certificate(_) => "CertificateUnusable",
             Self::Token(_) => "AuthenticationFailed",

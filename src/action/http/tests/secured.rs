@@ -106,6 +106,15 @@ async fn a_client_certificate_is_shown_under_the_base_url_and_nowhere_else() {
     assert!(fault.starts_with("ConnectionFailed, tried again: "), "{fault}");
 
     let read = |name: &str| std::fs::read_to_string(data(name)).expect("a file");
+    // As `openssl pkcs12` writes it.
+    let both = tempfile::NamedTempFile::new().expect("a file");
+    let text =
+        format!("Bag Attributes\n{}Key Attributes: <No Attributes>\n{}", read("client-key.pem"), read("client.pem"));
+    std::fs::write(both.path(), text).expect("written");
+    let in_one = shown(both.path().into(), both.path().into());
+    let asker = trusting(&base, Some(data("authority.pem")), in_one);
+    assert_eq!(asker.sent(json!({"url": base})).await["uri"], "/api");
+
     let authentication =
         json!({"type": "client_certificate", "certificate": read("client.pem"), "key": read("client-key.pem")});
     let asker = trusting(&base, Some(data("authority.pem")), None);
