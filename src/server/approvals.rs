@@ -19,7 +19,7 @@ use super::{
 use crate::{
     action::approve::{Approve, Token, given},
     engine::{Question, Step},
-    mail::shown,
+    mail::{shown, write},
     playbook::ActionStatus,
     store::{
         StoreError,
@@ -95,8 +95,9 @@ pub async fn decide(State(site): State<Arc<Site>>, token: SealedToken, headers: 
             return Ok(done(&site, &asked, answer, StatusCode::CONFLICT, false));
         }
         still_open(&asked)?;
-        let by = asked.input.to.0.get(usize::from(asked.token.recipient)).map(String::as_str);
-        let answer = given(option(&asked), by);
+        let person = asked.input.to.0.get(usize::from(asked.token.recipient));
+        let by = person.and_then(|person| write::mailbox("to", person).ok()).map(|person| person.email.to_string());
+        let answer = given(option(&asked), by.as_deref());
         let signalled = site.door.engine.signal(asked.token.run, &asked.step, answer.clone()).await;
         match signalled.map_err(|error| not_kept(&asked, &error))? {
             SignalVerdict::Taken => {

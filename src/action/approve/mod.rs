@@ -18,6 +18,9 @@ use super::{
 };
 use crate::{limits, playbook::ActionSpec};
 
+/// What every mail says below its links.
+const HOW: &str = "Each link opens a page where you confirm. The first answer counts.";
+
 /// The action's line in the table.
 pub(super) const ACTION: ActionType = ActionType {
     spec: ActionSpec {
@@ -89,20 +92,24 @@ fn mail(call: &Call<'_>, input: &Approve, recipient: &str, place: u16) -> SendEm
     let services = call.services;
     let site = services.config.server.url();
     let expires = call.at + limits::RUN_DURATION;
-    let links = input.options.0.iter().zip(0..).map(|(option, number)| {
+    let link = |number: u16| {
         let token = Token { run: call.run.run, step: call.step.to_owned(), recipient: place, option: number, expires };
-        (option, format!("{site}/approvals/{}", token.seal(&services.vault)))
+        format!("{site}/approvals/{}", token.seal(&services.vault))
+    };
+    let links: Vec<(&String, String)> =
+        input.options.0.iter().zip(0..).map(|(option, number)| (option, link(number))).collect();
+    let plain = {
+        let links: String = links.iter().map(|(option, link)| format!("{option}:\n{link}\n\n")).collect();
+        format!("{}\n\n{links}{HOW}\n", input.question_as_text().trim_end())
+    };
+    let html = input.is_html.then(|| {
+        let link =
+            |(option, link): &(&String, String)| format!("<p><a href=\"{link}\">{}</a></p>\n", html_escape(option));
+        format!("{}\n<hr>\n{}<p>{HOW}</p>\n", input.question(), links.iter().map(link).collect::<String>())
     });
-    const HOW: &str = "Each link opens a page where you confirm. The first answer counts.";
-    let question = input.question();
-    let text = if input.is_html {
-        let links: String = links
-            .map(|(option, link)| format!("<p>{}: <a href=\"{link}\">{link}</a></p>\n", html_escape(option)))
-            .collect();
-        format!("{question}\n<hr>\n{links}<p>{HOW}</p>\n")
-    } else {
-        let links: String = links.map(|(option, link)| format!("{option}:\n{link}\n\n")).collect();
-        format!("{}\n\n{links}{HOW}\n", question.trim_end())
+    let (body, plain) = match html {
+        Some(html) => (html, Some(plain)),
+        None => (plain, None),
     };
     SendEmail {
         to: Addresses(vec![recipient.to_owned()]),
@@ -110,10 +117,11 @@ fn mail(call: &Call<'_>, input: &Approve, recipient: &str, place: u16) -> SendEm
         bcc: Addresses::default(),
         reply_to: input.reply_to.clone(),
         subject: input.subject.clone(),
-        body: Some(Text(text)),
+        body: Some(Text(body)),
         template: None,
         is_html: input.is_html,
         attachments: Default::default(),
         connection: input.connection.clone(),
+        plain,
     }
 }

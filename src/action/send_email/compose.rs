@@ -62,7 +62,7 @@ pub(super) fn compose(call: &Call<'_>, smtp: Option<&Smtp>, input: SendEmail) ->
     }
 
     let text = input.body.or(input.template).unwrap_or_default().0;
-    let (text, html) = if input.is_html { (None, Some(text)) } else { (Some(text), None) };
+    let (text, html) = if input.is_html { (input.plain, Some(text)) } else { (Some(text), None) };
     let answered = report["messageId"].as_str().filter(|_| answers).map(str::to_owned);
     let references = report["references"].as_array().filter(|_| answers).into_iter().flatten();
     Ok(Composed::Mail {

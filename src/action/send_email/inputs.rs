@@ -41,6 +41,9 @@ pub struct SendEmail {
     pub attachments: Attached,
     /// The smtp connection of `larum.yaml` it goes over. Default: the first one by name.
     pub connection: Option<String>,
+    /// The text beside an HTML mail, where it is not made from it. Playbooks cannot give one.
+    #[serde(skip)]
+    pub plain: Option<String>,
 }
 
 /// Reads the evaluated inputs.
