@@ -250,3 +250,5 @@ pub const SWITCH_CASES: usize = 25;
 pub const REPLY: Duration = Duration::from_secs(120);
 /// Playbooks that start one another, one inside of the other: a circle of them would never end.
 pub const CHILD_DEPTH: u64 = 16;
+/// Items of a `for_each` up to which the values of its iterations stay as they are; of a longer loop they are kept as text.
+pub const WHOLE_ITERATIONS: usize = 1_000;

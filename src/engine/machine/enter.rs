@@ -8,7 +8,7 @@ use super::{
     Machine, Reply,
     reason::{self, Why},
     sight::Sight,
-    state::{Ending, Phase, Place, Purpose},
+    state::{Ending, Kept, Phase, Place, Purpose},
 };
 use crate::{
     action::{ActionType, ErrorInfo, InputShape, Nature},
@@ -183,7 +183,7 @@ impl Machine {
         let input =
             shape.shape(input).map_err(|key| Box::new(Ending::failed("BadRequest", reason::missing_input(id, key))))?;
         let input = Arc::new(input);
-        self.slot_mut(plan, at).input = Some(input.clone());
+        self.slot_mut(plan, at).input = Some(Kept::Whole(input.clone()));
         let outcome = match action.nature {
             Nature::Pure(run) => run(&input),
             Nature::Clocked(run) => run(&input, self.now),
@@ -285,7 +285,7 @@ impl Machine {
         self.reply = Reply::Sending(at);
         let slot = self.slot_mut(plan, at);
         slot.phase = Phase::Running;
-        slot.outputs = Some(Arc::new(response.clone()));
+        slot.outputs = Some(Kept::Whole(Arc::new(response.clone())));
         out.push(Command::Reply { response });
         Ok(())
     }

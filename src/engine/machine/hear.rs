@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Machine, Reply, draw,
     reason::Why,
-    state::{Attempt, Ending, Phase, Place, Purpose},
+    state::{Attempt, Ending, Kept, Phase, Place, Purpose},
 };
 use crate::{
     action::{Nature, Outcome, Poll},
@@ -72,7 +72,7 @@ impl Machine {
         if slot.phase != Phase::Running || attempt != slot.attempt() {
             return;
         }
-        let input = slot.input.clone();
+        let input = slot.input.as_ref().map(Kept::shared);
         let work = slot.work();
         let begun = work.begun.take().unwrap_or(now);
         if let Some(poll) = outcome.poll.take() {
@@ -136,7 +136,8 @@ impl Machine {
         let at = self.place(&self.plan, step)?;
         let Kind::Call { action, .. } = &self.plan.node_at(at.index).kind else { return None };
         let slot = self.slot(&self.plan, at);
-        let mut input = slot.input.as_deref().filter(|_| matches!(action.nature, Nature::Approval { .. }))?.clone();
+        let mut input =
+            slot.input.as_ref().filter(|_| matches!(action.nature, Nature::Approval { .. }))?.value().into_owned();
         self.trigger.secrets.redact(&mut input);
         Some((input, slot.status))
     }
@@ -165,7 +166,7 @@ impl Machine {
         self.reply = Reply::Sent;
         let slot = self.slot(plan, at);
         if slot.phase == Phase::Running {
-            let outputs = slot.outputs.clone();
+            let outputs = slot.outputs.as_ref().map(Kept::shared);
             self.end(plan, at, Ending { outputs, ..Ending::succeeded("OK") }, out);
         }
     }
@@ -198,7 +199,7 @@ impl Machine {
         let Kind::Call { action, .. } = &plan.node_at(at.index).kind else { return };
         let slot = self.slot_mut(plan, at);
         slot.phase = Phase::Running;
-        let input = slot.input.clone();
+        let input = slot.input.as_ref().map(Kept::shared);
         let work = slot.work();
         work.attempt += 1;
         work.begun = None;

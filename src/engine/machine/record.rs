@@ -1,6 +1,6 @@
 //! An action's record, as `actions('x')` shows it and as it is kept when the run has ended.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     Machine,
     reason::container_did_not_run,
-    state::{Attempt, Place},
+    state::{Attempt, Kept, Place},
 };
 use crate::{
     action::ErrorInfo,
@@ -39,9 +39,9 @@ pub(super) struct ActionRecord<'m> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_tracking_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    inputs: Option<Cow<'m, Value>>,
+    inputs: Option<Cow<'m, Kept>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outputs: Option<Cow<'m, Value>>,
+    outputs: Option<Cow<'m, Kept>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -65,11 +65,8 @@ impl<'m> ActionRecord<'m> {
             end_time: slot.ended.map(instant),
             tracking_id: None,
             client_tracking_id: None,
-            inputs: slot
-                .input
-                .as_deref()
-                .map(|input| without_credentials(input).map_or(Cow::Borrowed(input), Cow::Owned)),
-            outputs: slot.outputs.as_deref().map(Cow::Borrowed),
+            inputs: slot.input.as_ref().map(shown),
+            outputs: slot.outputs.as_ref().map(Cow::Borrowed),
             error: slot.why.as_ref().map(|why| why.error(machine, at)),
             retry_history: history.iter().map(attempt).collect(),
             repetition_count: slot.turns().map(|turns| turns.frames.len()),
@@ -95,6 +92,12 @@ impl<'m> ActionRecord<'m> {
             repetition_count: None,
         }
     }
+}
+
+/// An input without credentials.
+fn shown(input: &Kept) -> Cow<'_, Kept> {
+    let clean = without_credentials(&input.value());
+    clean.map_or(Cow::Borrowed(input), |clean| Cow::Owned(Kept::Whole(Arc::new(clean))))
 }
 
 fn attempt(attempt: &Attempt) -> Value {
@@ -128,7 +131,7 @@ impl Machine {
         let plan = &*self.plan;
         let node = plan.node_at(at.index);
         let mut record = ActionRecord::of(self, at);
-        let hidden = || Cow::Owned(Value::String(REDACTED.to_owned()));
+        let hidden = || Cow::Owned(Kept::Whole(Arc::new(Value::String(REDACTED.to_owned()))));
         if node.secure_inputs {
             record.inputs = record.inputs.map(|_| hidden());
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Machine, draw,
     record::ActionRecord,
-    state::{Frame, Place},
+    state::{Frame, Kept, Place},
 };
 use crate::{
     action::{Identity, Returns},
@@ -106,15 +106,16 @@ impl<'m> Sight<'m> {
         })
     }
 
-    fn outputs_of(&self, place: Place) -> &'m Value {
-        self.machine.slot(self.plan(), place).outputs.as_deref().unwrap_or(&NULL)
+    fn outputs_of(&self, place: Place) -> Cow<'m, Value> {
+        self.machine.slot(self.plan(), place).outputs.as_ref().map_or(Cow::Borrowed(&NULL), Kept::value)
     }
 
-    fn returned(&self, place: Place) -> &'m Value {
+    fn returned(&self, place: Place) -> Cow<'m, Value> {
         let outputs = self.outputs_of(place);
-        match &self.plan().node_at(place.index).kind {
-            Kind::Call { action, .. } if action.returns == Returns::Outputs => outputs,
-            _ => outputs.get("body").unwrap_or(&NULL),
+        match (&self.plan().node_at(place.index).kind, outputs) {
+            (Kind::Call { action, .. }, outputs) if action.returns == Returns::Outputs => outputs,
+            (_, Cow::Borrowed(outputs)) => Cow::Borrowed(outputs.get("body").unwrap_or(&NULL)),
+            (_, Cow::Owned(mut outputs)) => Cow::Owned(outputs.get_mut("body").map(Value::take).unwrap_or_default()),
         }
     }
 
@@ -196,11 +197,11 @@ impl Scope for Sight<'_> {
     }
 
     fn body(&self, action: &str) -> Lookup<'_> {
-        self.part(action, |place| Cow::Borrowed(self.returned(place)))
+        self.part(action, |place| self.returned(place))
     }
 
     fn outputs(&self, action: &str) -> Lookup<'_> {
-        self.part(action, |place| Cow::Borrowed(self.outputs_of(place)))
+        self.part(action, |place| self.outputs_of(place))
     }
 
     fn action(&self, action: &str) -> Lookup<'_> {

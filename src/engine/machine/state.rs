@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, value::RawValue};
 
 use super::reason::Why;
 use crate::{
@@ -69,6 +70,48 @@ pub(super) struct Attempt {
     pub(super) error: Option<ErrorInfo>,
 }
 
+/// What an action took or gave.
+#[derive(Debug, Clone)]
+pub(super) enum Kept {
+    Whole(Arc<Value>),
+    /// Of an iteration of a long loop that has ended: its text takes a fraction of the memory.
+    Text(Box<RawValue>),
+}
+
+impl Kept {
+    pub(super) fn value(&self) -> Cow<'_, Value> {
+        match self {
+            Self::Whole(value) => Cow::Borrowed(value),
+            // It is the text of a value, so it reads as one.
+            Self::Text(text) => Cow::Owned(serde_json::from_str(text.get()).unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn shared(&self) -> Arc<Value> {
+        match self {
+            Self::Whole(value) => value.clone(),
+            Self::Text(_) => Arc::new(self.value().into_owned()),
+        }
+    }
+
+    fn put_away(&mut self) {
+        if let Self::Whole(value) = self
+            && let Ok(text) = serde_json::value::to_raw_value(&**value)
+        {
+            *self = Self::Text(text);
+        }
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Whole(value) => value.serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+        }
+    }
+}
+
 /// One action of the run. It is kept small, because a loop over many items has one for each action and item.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
@@ -80,8 +123,8 @@ pub(super) struct Slot {
     pub(super) ended: Option<DateTime<Utc>>,
     /// Empty where the reason says it.
     pub(super) code: Cow<'static, str>,
-    pub(super) input: Option<Arc<Value>>,
-    pub(super) outputs: Option<Arc<Value>>,
+    pub(super) input: Option<Kept>,
+    pub(super) outputs: Option<Kept>,
     pub(super) why: Option<Why>,
     /// What only actions have that take time.
     pub(super) work: Option<Box<Work>>,
@@ -101,6 +144,11 @@ impl Slot {
             why: None,
             work: None,
         }
+    }
+
+    /// Keeps what it took and gave as text.
+    pub(super) fn put_away(&mut self) {
+        self.input.iter_mut().chain(&mut self.outputs).for_each(Kept::put_away);
     }
 
     /// Logic Apps' code of how it ended.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Machine,
     reason::{self, Why},
-    state::{Ending, Frame, Phase, Place, Turns},
+    state::{Ending, Frame, Phase, Place, Slot, Turns},
     status,
 };
 use crate::{
@@ -123,11 +123,24 @@ impl Machine {
         turns.open = turns.open.saturating_sub(1);
         let ending = if matches!(plan.node_at(at.index).kind, Kind::ForEach { .. }) {
             turns.status = Some(worse(turns.status, status));
+            if turns.items.len() > limits::WHOLE_ITERATIONS {
+                self.put_away(plan, frame);
+            }
             self.next_items(plan, at)
         } else {
             self.look_again(plan, at, status)
         };
         ending.map(|ending| (at, ending))
+    }
+
+    /// Keeps what the actions of an iteration took and gave as text, those of loops inside of it too.
+    fn put_away(&mut self, plan: &Plan, frame: u32) {
+        let nodes = &plan.regions[self.frames[frame as usize].region as usize].nodes;
+        let loops = nodes.iter().filter(|&&index| plan.node_at(index).kind.body().is_some());
+        for place in loops.flat_map(|&index| self.inside(plan, Place { index, frame })).collect::<Vec<_>>() {
+            self.slot_mut(plan, place).put_away();
+        }
+        self.frames[frame as usize].slots.iter_mut().for_each(Slot::put_away);
     }
 
     /// After an iteration of an `until`: over, or once more.
