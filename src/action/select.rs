@@ -25,5 +25,5 @@ pub(super) const ACTION: ActionType = ActionType {
 };
 
 fn execute(_input: &Value, values: Vec<Value>) -> Outcome {
-    Outcome::succeeded(json!({"body": values}))
+    Outcome::succeeded(json!({"body": Value::Array(values)}))
 }

@@ -68,17 +68,17 @@ pub(super) const ACTION: ActionType = ActionType {
 };
 
 fn execute(input: &Value, columns: Vec<Value>) -> Outcome {
-    match table(input, &columns) {
+    match table(input, columns) {
         Ok(body) => Outcome::succeeded(json!({"body": body})),
         Err(outcome) => *outcome,
     }
 }
 
-fn table(input: &Value, columns: &[Value]) -> Result<String, Box<Outcome>> {
+fn table(input: &Value, columns: Vec<Value>) -> Result<String, Box<Outcome>> {
     let inputs = input::read::<Inputs>(NAME, input)?;
     // Without `columns`, or where they come out as null, there is null for each element.
-    let columns = if columns.iter().all(Value::is_null) { &[] } else { columns };
-    let columns: Result<Vec<Vec<Column>>, _> = columns.iter().map(Deserialize::deserialize).collect();
+    let columns = if columns.iter().all(Value::is_null) { Vec::new() } else { columns };
+    let columns: Result<Vec<Vec<Column>>, _> = columns.into_iter().map(Deserialize::deserialize).collect();
     let columns = columns.map_err(|_| bad("`columns` must be a list of maps with `header`, a text, and `value`"))?;
     // The first element says the headers.
     if let Some(first) = columns.first() {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::execute;
 
-fn table(format: &str, from: Value, columns: Vec<Value>) -> Result<String, String> {
+fn table(format: &str, from: &Value, columns: Vec<Value>) -> Result<String, String> {
     let outcome = execute(&json!({"from": from, "format": format}), columns);
     match (outcome.outputs, outcome.error) {
         (Some(outputs), None) => Ok(outputs["body"].as_str().unwrap_or_default().to_owned()),
@@ -27,7 +27,7 @@ fn without_columns_every_key_has_one() {
         (json!([]), ""),
     ];
     for (from, expected) in rows {
-        assert_eq!(table("CSV", from.clone(), Vec::new()).as_deref(), Ok(expected), "{from}");
+        assert_eq!(table("CSV", &from, Vec::new()).as_deref(), Ok(expected), "{from}");
     }
 }
 
@@ -42,7 +42,7 @@ fn html_cells_are_text() {
         (json!([]), "<table><thead><tr></tr></thead><tbody></tbody></table>"),
     ];
     for (from, expected) in rows {
-        assert_eq!(table("html", from.clone(), Vec::new()).as_deref(), Ok(expected), "{from}");
+        assert_eq!(table("html", &from, Vec::new()).as_deref(), Ok(expected), "{from}");
     }
 }
 
@@ -50,7 +50,7 @@ fn html_cells_are_text() {
 fn columns_say_what_stands_in_the_cells() {
     let columns = |id: u32, name: Value| json!([{"header": "No", "value": id}, {"header": "Name", "value": name}]);
     let rows = vec![columns(1, json!("Apples")), columns(2, json!(null))];
-    assert_eq!(table("csv", json!(["any", "thing"]), rows).as_deref(), Ok("No,Name\r\n1,Apples\r\n2,\r\n"));
+    assert_eq!(table("csv", &json!(["any", "thing"]), rows).as_deref(), Ok("No,Name\r\n1,Apples\r\n2,\r\n"));
 }
 
 #[test]
@@ -65,19 +65,19 @@ fn formulas_are_guarded_when_asked() {
 fn what_makes_no_table_is_named() {
     let rows = [
         (
-            table("XML", json!([]), Vec::new()),
+            table("XML", &json!([]), Vec::new()),
             "the inputs of `create_table` cannot be used: `format` must be HTML or CSV",
         ),
         (
-            table("CSV", json!([1]), Vec::new()),
+            table("CSV", &json!([1]), Vec::new()),
             "the inputs of `create_table` cannot be used: without `columns` the elements of `from` must be maps",
         ),
         (
-            table("CSV", json!([1]), vec![json!([{"value": 1}])]),
+            table("CSV", &json!([1]), vec![json!([{"value": 1}])]),
             "the inputs of `create_table` cannot be used: `columns` must be a list of maps with `header`, a text, and `value`",
         ),
         (
-            table("CSV", json!("text"), Vec::new()),
+            table("CSV", &json!("text"), Vec::new()),
             "the input `from` of `create_table` cannot be used: expected a sequence",
         ),
     ];
@@ -90,6 +90,6 @@ fn what_makes_no_table_is_named() {
 fn a_table_that_grows_without_bound_is_refused() {
     // An escaped letter is up to six times as long.
     let from: Vec<Value> = (0..400).map(|index| json!({format!("k{index}"): "&".repeat(60_000)})).collect();
-    let message = table("HTML", json!(from), Vec::new()).unwrap_err();
+    let message = table("HTML", &json!(from), Vec::new()).unwrap_err();
     assert!(message.contains("more than 104857600 characters"), "{message}");
 }

@@ -8,7 +8,7 @@ fn read(text: &str) -> Result<Value, String> {
     reader::read(text).map_err(|fault| fault.to_string())
 }
 
-fn errors(content: Value, schema: Value) -> Vec<Value> {
+fn errors(content: &Value, schema: &Value) -> Vec<Value> {
     let outcome = execute(&json!({"content": content, "schema": schema}));
     match outcome.outputs {
         Some(outputs) => outputs["errors"].as_array().cloned().unwrap_or_default(),
@@ -16,7 +16,7 @@ fn errors(content: Value, schema: Value) -> Vec<Value> {
     }
 }
 
-fn messages(content: Value, schema: Value) -> Vec<String> {
+fn messages(content: &Value, schema: &Value) -> Vec<String> {
     errors(content, schema).iter().map(|error| error["message"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
@@ -241,7 +241,7 @@ fn each_failure_has_its_code() {
 fn a_mismatch_names_the_path_the_expected_and_what_came() {
     let schema = json!({"type": "object", "properties": {"name": {"type": "string"}}});
     assert_eq!(
-        errors(json!("{\n \"name\": 1}"), schema),
+        errors(&json!("{\n \"name\": 1}"), &schema),
         [json!({
             "message": "Invalid type. Expected String but got Integer.",
             "lineNumber": 2,
@@ -254,7 +254,7 @@ fn a_mismatch_names_the_path_the_expected_and_what_came() {
         })]
     );
     let schema = json!({"properties": {"a": {"type": "string"}, "b": {"type": "object"}, "c": {"type": "array"}}});
-    let shown: Vec<Value> = errors(json!({"a": null, "b": [1], "c": {}}), schema);
+    let shown: Vec<Value> = errors(&json!({"a": null, "b": [1], "c": {}}), &schema);
     assert!(shown.iter().all(|error| error.get("value").is_none()), "null, lists and objects are not repeated");
 }
 
@@ -328,7 +328,7 @@ fn constraints_have_newtonsofts_words() {
         (json!("x"), json!({"not": {"type": "string"}}), "JSON is valid against schema from 'not'."),
     ];
     for (value, schema, expected) in rows {
-        assert_eq!(messages(json!(value.to_string()), schema.clone()), [expected], "{value} against {schema}");
+        assert_eq!(messages(&json!(value.to_string()), &schema), [expected], "{value} against {schema}");
     }
 }
 
@@ -344,7 +344,7 @@ fn paths_and_schema_ids_follow_the_value() {
     });
     let schema = json!({"definitions": {"count": {"type": "integer"}}, "properties": {"rows": rows}});
     let content = r#"{"rows":[{"name":"a","n":1},{"name":2,"n":"x"},{"n":3}]}"#;
-    let shown: Vec<(String, String, String, Value)> = errors(json!(content), schema)
+    let shown: Vec<(String, String, String, Value)> = errors(&json!(content), &schema)
         .iter()
         .map(|error| {
             let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
@@ -363,7 +363,7 @@ fn paths_and_schema_ids_follow_the_value() {
         ]
     );
     let schema = json!({"properties": {"a b": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}});
-    let shown = errors(json!({"a b": true}), schema);
+    let shown = errors(&json!({"a b": true}), &schema);
     let inner: Vec<&Value> =
         shown[0]["childErrors"].as_array().into_iter().flatten().map(|error| &error["schemaId"]).collect();
     assert_eq!(shown[0]["path"], "['a b']");
@@ -373,10 +373,10 @@ fn paths_and_schema_ids_follow_the_value() {
 #[test]
 fn a_long_list_of_mismatches_is_cut() {
     let content: Vec<u32> = (0..10_000).collect();
-    let found = errors(json!(content), json!({"items": {"type": "string"}}));
+    let found = errors(&json!(content), &json!({"items": {"type": "string"}}));
     assert_eq!(found.len(), limits::SCHEMA_ERRORS);
     let one_of_two = json!({"anyOf": [{"items": {"type": "string"}}, {"type": "object"}]});
-    let found = errors(json!((0..10_000).collect::<Vec<u32>>()), one_of_two);
+    let found = errors(&json!((0..10_000).collect::<Vec<u32>>()), &one_of_two);
     assert_eq!(found[0]["childErrors"].as_array().map(Vec::len), Some(limits::SCHEMA_ERRORS));
 }
 
