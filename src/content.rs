@@ -1,5 +1,7 @@
 //! A body of bytes as a playbook sees it, by its content type, as Logic Apps does.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_8};
@@ -117,7 +119,7 @@ fn measure(text: &str) -> Result<(), ContentFault> {
 fn form(bytes: &[u8]) -> Result<Value, ContentFault> {
     let text = |bytes: &[u8]| {
         let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        percent_decode(&spaced).decode_utf8().map(|text| text.into_owned()).map_err(|_| ContentFault::NotUtf8)
+        percent_decode(&spaced).decode_utf8().map(Cow::into_owned).map_err(|_| ContentFault::NotUtf8)
     };
     let mut fields = Vec::new();
     for piece in bytes.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {

@@ -49,5 +49,6 @@ pub mod diagnostic;
 pub mod duration;
 pub mod limits;
 pub mod metrics;
+pub mod redaction;
 pub mod schema;
 pub mod secret;

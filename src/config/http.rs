@@ -53,6 +53,9 @@ pub struct OAuth<S = SecretRef> {
 /// Where tokens come from unless `authority` or `token_url` says otherwise.
 const AUTHORITY: &str = "https://login.microsoftonline.com";
 
+/// Where tokens come from, and what they are asked with.
+pub type Endpoint = (Url, Vec<(&'static str, String)>);
+
 /// Where Microsoft Entra gives tokens to clients of `tenant`, and what to ask with: the second version of its endpoint
 /// takes a `scope`, the first, which Logic Apps uses, an `audience`.
 ///
@@ -63,7 +66,7 @@ pub fn entra(
     tenant: &str,
     audience: Option<&str>,
     scope: Option<&str>,
-) -> Result<(Url, Vec<(&'static str, String)>), (&'static str, &'static str)> {
+) -> Result<Endpoint, (&'static str, &'static str)> {
     let no_address = ("authority", "is no web address");
     let mut url = Url::parse(authority.unwrap_or(AUTHORITY)).map_err(|_| no_address)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !url.username().is_empty() {

@@ -4,17 +4,13 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-/// What a secret value is replaced by.
-pub(crate) const REDACTED: &str = "[secret]";
-
-/// Shorter values would be found by chance in ordinary text.
-const TRACKED_CHARS: usize = 6;
+use crate::redaction::{REDACTED, Redaction};
 
 /// Secret parameter values of one run, by name.
 #[derive(Default)]
 pub struct Secrets {
     values: Vec<(String, Value)>,
-    tracked: Vec<String>,
+    tracked: Redaction,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -29,10 +25,7 @@ impl Secrets {
     pub fn new(values: Vec<(String, Value)>) -> Self {
         let mut tracked = Vec::new();
         values.iter().for_each(|(_, value)| collect(value, &mut tracked));
-        // The longest first, so that a secret inside another one does not leave the rest of it readable.
-        tracked.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        tracked.dedup();
-        Self { values, tracked }
+        Self { values, tracked: Redaction::of(tracked) }
     }
 
     /// The parameter of this name, ignoring case.
@@ -47,38 +40,12 @@ impl Secrets {
 
     /// The same text without secrets.
     pub(crate) fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in &self.tracked {
-            if text.contains(secret.as_str()) {
-                text = Cow::Owned(text.replace(secret.as_str(), REDACTED));
-            }
-        }
-        text
+        self.tracked.text(text)
     }
 
     /// Takes secrets out of every text in `value`, keys included.
     pub(crate) fn redact(&self, value: &mut Value) {
-        if self.is_empty() {
-            return;
-        }
-        match value {
-            Value::String(text) => {
-                if let Cow::Owned(clean) = self.redact_text(text) {
-                    *text = clean;
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.redact(item)),
-            Value::Object(members) => {
-                if members.keys().any(|key| matches!(self.redact_text(key), Cow::Owned(_))) {
-                    *members = std::mem::take(members)
-                        .into_iter()
-                        .map(|(key, member)| (self.redact_text(&key).into_owned(), member))
-                        .collect();
-                }
-                members.values_mut().for_each(|member| self.redact(member));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
+        self.tracked.value(value);
     }
 }
 
@@ -120,10 +87,10 @@ fn is_private(header: &str) -> bool {
 
 fn collect(value: &Value, tracked: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.chars().count() >= TRACKED_CHARS => tracked.push(text.clone()),
+        Value::String(text) => tracked.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| collect(item, tracked)),
         Value::Object(members) => members.values().for_each(|member| collect(member, tracked)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, Method, Response, Uri},
 };
 use larum::{
-    config::{Config, Connection, Http, ParameterValue},
+    config::{Config, Connection, Http, HttpAuthentication, ParameterValue},
     secret::SecretRef,
     store::{RunId, Store, run::RunStatus},
 };
@@ -49,9 +49,19 @@ async fn server(answers: &[(u16, &[(&str, &str)], &str)]) -> (String, Seen) {
 
 /// A house whose connection `local` may reach this machine.
 async fn house(source: &str, parameters: BTreeMap<String, ParameterValue>) -> House {
+    house_with(source, parameters, "http://127.0.0.1", None).await
+}
+
+/// With these credentials for what is under `base_url`.
+async fn house_with(
+    source: &str,
+    parameters: BTreeMap<String, ParameterValue>,
+    base_url: &str,
+    authentication: Option<HttpAuthentication>,
+) -> House {
     let local = Http {
-        base_url: "http://127.0.0.1".parse().unwrap(),
-        authentication: None,
+        base_url: base_url.parse().unwrap(),
+        authentication,
         allow_networks: vec!["127.0.0.1/32".parse().unwrap()],
         ca_file: None,
     };
@@ -115,6 +125,7 @@ async fn what_a_service_has_begun_is_asked_after_without_memory_and_across_a_res
     assert_eq!(*seen.lock().unwrap(), ["POST /scans", asks, asks, asks]);
     let kept = kept(&house, run).await;
     assert!(!kept.contains("hunter2"), "where to ask is often all one needs to know: {kept}");
+    assert_eq!(kept.matches(r#""file":"a""#).count(), 2, "a question does not repeat the input in the journal: {kept}");
 }
 
 #[tokio::test]
@@ -174,4 +185,32 @@ async fn credentials_are_never_kept_even_when_they_are_made_out_of_a_secret() {
         assert!(!kept.contains(secret), "{secret} in {kept}");
     }
     assert!(kept.contains(r#""type":"raw","value":"[secret]""#), "{kept}");
+}
+
+#[tokio::test]
+async fn credentials_that_a_service_repeats_are_taken_out_of_its_answer() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = folder.path().join("password");
+    std::fs::write(&place, "hunter2").unwrap();
+    let (url, seen) = server(&[
+        (200, &[("x-got", "Basic c29jOmh1bnRlcjI="), ("content-type", "text/plain")], "you are soc with hunter2"),
+        (401, &[("content-type", "application/json")], r#"{"c29jOmh1bnRlcjI=": ["not hunter2!"]}"#),
+    ])
+    .await;
+    let actions = format!(
+        r#"
+  - {{id: a, action: http, with: {{url: "{url}/a", connection: local}}}}
+  - {{id: b, action: http, with: {{url: "{url}/b", connection: local}}}}
+"#
+    );
+    let basic = HttpAuthentication::Basic { username: "soc".into(), password: SecretRef::File(place) };
+    let house = house_with(&form(&actions), BTreeMap::new(), &url, Some(basic)).await;
+    let run = house.report("1", json!({})).await.unwrap();
+    assert_eq!(house.ended(run).await.status, RunStatus::Failed);
+    assert_eq!(*seen.lock().unwrap(), ["GET /a Basic c29jOmh1bnRlcjI=", "GET /b Basic c29jOmh1bnRlcjI="]);
+    let kept = kept(&house, run).await;
+    for secret in ["hunter2", "c29jOmh1bnRlcjI="] {
+        assert!(!kept.contains(secret), "{secret} in {kept}");
+    }
+    assert!(kept.contains("Basic [secret]") && kept.contains(r#"{"[secret]":["not [secret]!"]}"#), "{kept}");
 }

@@ -1,13 +1,16 @@
 //! One call: the request, its redirects, the answer.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use reqwest::{
     Client, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue, LOCATION},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
@@ -22,6 +25,7 @@ use crate::{
     action::Outcome,
     config::{self, HttpAuthentication, OAuth},
     limits,
+    redaction::Redaction,
     secret::Vault,
 };
 
@@ -38,9 +42,23 @@ pub(super) struct Exchange<'a> {
     /// For the whole call, redirects and body included.
     pub(super) timeout: Duration,
     pub(super) now: DateTime<Utc>,
+    /// Credentials that were sent: some services repeat them in their answer.
+    pub(super) spent: Mutex<Vec<String>>,
 }
 
 impl Exchange<'_> {
+    /// Takes the credentials that were sent out of what came back.
+    pub(super) fn redact(&self, outcome: &mut Outcome) {
+        let spent = std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        let redaction = Redaction::of(spent);
+        if let Some(outputs) = &mut outcome.outputs {
+            redaction.value(outputs);
+        }
+        if let Some(error) = &mut outcome.error {
+            error.message = redaction.text(&error.message).into_owned();
+        }
+    }
+
     /// Makes the call. Every fault of the world is an outcome.
     pub(super) async fn outcome(&self, inputs: &Inputs) -> Outcome {
         let journey = match self.start(inputs) {
@@ -123,8 +141,27 @@ impl Exchange<'_> {
                 let identity = Identity::read(certificate, key).map_err(unusable)?;
                 once(&self.clients.client(self.connection, Some(&identity))?, request, None).await
             }
-            Some(other) => once(plain, request, request::authorization(other)?).await,
+            Some(other) => {
+                if let HttpAuthentication::Basic { password, .. } = other {
+                    self.note(password.expose_secret());
+                }
+                let authorization = request::authorization(other)?;
+                if let Some(value) = &authorization {
+                    self.note_header(value);
+                }
+                once(plain, request, authorization).await
+            }
         }
+    }
+
+    fn note(&self, secret: &str) {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(secret.to_owned());
+    }
+
+    /// The value without its scheme, which says no secret and may stand alone.
+    fn note_header(&self, value: &HeaderValue) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        self.note(text.split_once(' ').map_or(&*text, |(_, credentials)| credentials.trim()));
     }
 
     /// With a token of an authorisation server; one that was kept and is refused is replaced once.
@@ -136,12 +173,14 @@ impl Exchange<'_> {
     ) -> Result<Response, Fault> {
         let tokens = &self.clients.tokens;
         let token = tokens.token(client, self.connection, oauth, self.now).await?;
+        self.note_header(&token.header);
         let response = once(client, request, Some(token.header.clone())).await?;
         if response.status() != StatusCode::UNAUTHORIZED || token.is_new {
             return Ok(response);
         }
         tokens.drop_refused(oauth, &token).await;
         let token = tokens.token(client, self.connection, oauth, self.now).await?;
+        self.note_header(&token.header);
         once(client, request, Some(token.header)).await
     }
 }

@@ -170,8 +170,11 @@ impl Effect for Http {
             repeatable: self.kind(call.input) != EffectKind::Bare { repeat_when_unknown: false },
             timeout: limits::HTTP_CALL,
             now: call.services.clock.now(),
+            spent: Default::default(),
         };
-        Performed::Outcome(exchange.outcome(&inputs).await)
+        let mut outcome = exchange.outcome(&inputs).await;
+        exchange.redact(&mut outcome);
+        Performed::Outcome(outcome)
     }
 }
 

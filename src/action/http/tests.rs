@@ -189,6 +189,7 @@ impl Asker {
             repeatable: Http.kind(&input) != EffectKind::Bare { repeat_when_unknown: false },
             timeout: self.timeout,
             now: self.now,
+            spent: Default::default(),
         };
         exchange.outcome(&inputs).await
     }

@@ -174,7 +174,7 @@ async fn fetch(
         return Err(refused(format!("{host} answered {} without an `access_token`", status.as_u16())));
     };
     if let Some(kind) = answer["token_type"].as_str().filter(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        let kind: String = kind.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
+        let kind: String = kind.chars().filter(char::is_ascii_graphic).take(40).collect();
         return Err(refused(format!("{host} gave one of the type `{kind}`, and only `Bearer` can be sent")));
     }
     let header = request::secret_value(&format!("Bearer {token}"))

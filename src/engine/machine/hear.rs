@@ -17,10 +17,10 @@ use crate::{
         event::{Command, Event, Input},
         plan::{Kind, Node, Plan},
         retry,
-        secrets::REDACTED,
     },
     limits,
     playbook::ActionStatus,
+    redaction::REDACTED,
     store::run::RunStatus,
 };
 
@@ -78,12 +78,14 @@ impl Machine {
         if let Some(poll) = outcome.poll.take() {
             work.failures = 0;
             let mut next = input.as_deref().cloned().unwrap_or_default();
+            // The rest of the input stands in the journal since the first attempt; each question needs only what is new.
+            let journalled = self.journalled(&json!({Poll::KEY: poll.state}));
             if let Value::Object(members) = &mut next {
                 members.insert(Poll::KEY.to_owned(), poll.state);
             }
+            let work = self.slot_mut(plan, at).work();
             work.polling = Some(Arc::new(next));
-            let journalled = work.polling.clone().map(|next| self.journalled(&next));
-            self.slot_mut(plan, at).work().journalled = journalled;
+            work.journalled = Some(journalled);
             return self.pause(plan, at, poll.after, out);
         }
         if outcome.status == ActionStatus::Failed && outcome.retryable {

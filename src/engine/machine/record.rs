@@ -16,9 +16,10 @@ use crate::{
     action::ErrorInfo,
     engine::{
         plan::{Index, Plan},
-        secrets::{REDACTED, without_credentials},
+        secrets::without_credentials,
     },
     playbook::ActionStatus,
+    redaction::REDACTED,
 };
 
 /// Logic Apps' shape.

@@ -7,27 +7,29 @@ use crate::action::Poll;
 
 /// What a job's server was asked, in order.
 type Seen = Arc<Mutex<Vec<String>>>;
+type Answers = Arc<Mutex<VecDeque<Response<String>>>>;
 
 /// A server whose answers come from a list, in order, the last one for ever.
 async fn jobs(answers: Vec<Response<String>>) -> (SocketAddr, Seen) {
     let seen = Seen::default();
     let state = (seen.clone(), Arc::new(Mutex::new(VecDeque::from(answers))));
-    let app = Router::new().fallback(
-        |State((seen, answers)): State<(Seen, Arc<Mutex<VecDeque<Response<String>>>>)>,
-         method: Method,
-         uri: Uri,
-         headers: HeaderMap,
-         body: Bytes| async move {
-            let shown = ["authorization", "x-api-key", "cookie", "content-type", "x-ms-workflow-run-id"];
-            let shown = shown.iter().filter_map(|name| {
-                Some(format!(" {name}={}", String::from_utf8_lossy(headers.get(*name)?.as_bytes())))
-            });
-            let line = format!("{method} {uri} {}B{}", body.len(), shown.collect::<String>());
-            seen.lock().expect("the list").push(line);
-            let mut answers = answers.lock().expect("the answers");
-            if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.expect("an answer")
-        },
-    );
+    let app =
+        Router::new().fallback(
+            |State((seen, answers)): State<(Seen, Answers)>,
+             method: Method,
+             uri: Uri,
+             headers: HeaderMap,
+             body: Bytes| async move {
+                let shown = ["authorization", "x-api-key", "cookie", "content-type", "x-ms-workflow-run-id"];
+                let shown = shown.iter().filter_map(|name| {
+                    Some(format!(" {name}={}", String::from_utf8_lossy(headers.get(*name)?.as_bytes())))
+                });
+                let line = format!("{method} {uri} {}B{}", body.len(), shown.collect::<String>());
+                seen.lock().expect("the list").push(line);
+                let mut answers = answers.lock().expect("the answers");
+                if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }.expect("an answer")
+            },
+        );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app.with_state(state)).await });

@@ -8,13 +8,16 @@ use futures::future::join_all;
 use super::*;
 use crate::config::OAuth;
 
+/// Status, headers and body.
+type Answer = (u16, Vec<(&'static str, String)>, String);
+
 /// A token server, and a service that takes its newest token.
 #[derive(Clone, Default)]
 struct Authority {
     /// What the token server was sent.
     asked: Arc<Mutex<Vec<String>>>,
     /// What it answers instead of a token.
-    instead: Arc<Mutex<Option<(u16, Vec<(&'static str, String)>, String)>>>,
+    instead: Arc<Mutex<Option<Answer>>>,
     /// Seconds that tokens are good for, as they are written.
     life: Arc<Mutex<Value>>,
     /// The number of the oldest token that still counts.
