@@ -266,6 +266,8 @@ actions:
     with: {title: x, severity: Hihg, status: active, tags: x, classification: TruePositive - SuspiciousActivity}
   - {id: tell, action: send_email, with: {to: a@example.com, subject: 5, boddy: x, is_html: 'true'}}
   - {id: call, action: http, with: {metod: GET, url: 'https://example.com'}}
+  - {id: sign, action: http, with: {url: 'https://example.com', authentication: {type: digest, usrname: soc, password: x}}}
+  - {id: poll, action: http, with: {url: 'https://example.com', $poll: {}, authentication: {type: OAuth, tenant: 5}}}
 ";
     insta::assert_snapshot!(shown(&load(&bundle(source), &action::vocabulary()).unwrap_err()));
 }

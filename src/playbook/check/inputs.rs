@@ -199,6 +199,12 @@ impl Checker<'_> {
                 for entry in entries {
                     if let Some(inner) = schema.property(&entry.key) {
                         self.fits(&entry.key, &entry.value, &inner);
+                    } else if schema.is_closed() {
+                        let known = schema.properties();
+                        let help = did_you_mean(&entry.key, known.iter().copied())
+                            .unwrap_or_else(|| format!("it takes {}", known.join(", ")));
+                        let message = format!("`{name}` takes no `{}`", entry.key);
+                        self.faults.add_with(codes::UNKNOWN_INPUT, entry.key_span.clone(), message, Some(help));
                     }
                 }
             }
@@ -309,6 +315,15 @@ impl<'s> Schema<'s> {
         node["properties"].is_null() && node["additionalProperties"] != Json::Bool(false)
             || node["additionalProperties"].is_object()
             || node["additionalProperties"] == Json::Bool(true)
+    }
+
+    /// Whether every object it may be names all the keys it takes.
+    fn is_closed(&self) -> bool {
+        let is_object = |node: &&Json| {
+            node["type"] == "object" || node["type"].as_array().is_some_and(|kinds| kinds.iter().any(|k| k == "object"))
+        };
+        let objects: Vec<&Json> = self.alternatives().into_iter().filter(is_object).collect();
+        !objects.is_empty() && objects.iter().all(|node| node["additionalProperties"] == Json::Bool(false))
     }
 
     fn items(&self) -> Option<Self> {
