@@ -65,6 +65,21 @@ fn both_languages_see_the_same_data() {
 }
 
 #[test]
+fn templates_have_every_family_of_functions() {
+    all(&[
+        ("{{convertFromUtc '2026-07-01T08:30:00Z' 'W. Europe Standard Time' 'HH:mm'}}", json!("10:30")),
+        ("in {{dateDifference '2026-01-01' '2026-01-03'}}", json!("in 2.00:00:00")),
+        ("{{dayOfMonth (addDays '2026-01-31' 1)}}", json!(1)),
+        ("{{uriHost 'https://www.example.com/a'}}{{uriPath 'https://www.example.com/a'}}", json!("www.example.com/a")),
+        ("{{xml '<a/>'}} and no more", json!("<a /> and no more")),
+        ("{{json (xml '<a><b>1</b></a>')}}", json!({"a": {"b": "1"}})),
+        ("{{#each (xpath '<a><b>1</b><b>2</b></a>' '//b/text()')}}[{{this}}]{{/each}}", json!("[1][2]")),
+    ]);
+    let nobody = "nobody waits here to be called back";
+    assert!(crate::evaluated("{{listCallbackUrl}}").unwrap_err().contains(nobody));
+}
+
+#[test]
 fn values_in_text_print_as_logic_apps_prints_them() {
     for (value, text) in [
         ("trigger.nothing", ""),

@@ -79,7 +79,7 @@ pub(super) fn string(mut args: Args<'_>) -> Outcome<'_> {
 
 pub(super) fn json(args: Args<'_>) -> Outcome<'_> {
     if let Value::Object(map) = args.at(0)
-        && map.get("$content-type").and_then(Value::as_str).is_some_and(|kind| kind.contains("xml"))
+        && map.get("$content-type").and_then(Value::as_str).is_some_and(is_xml)
     {
         return super::xml::to_json(&args, map).map(Cow::Owned);
     }
@@ -97,6 +97,12 @@ pub(super) fn json(args: Args<'_>) -> Outcome<'_> {
     let parsed = serde_json::from_str(&source)
         .map_err(|error| args.error(format_args!("parameter is not valid. The provided value is no JSON: {error}")))?;
     Ok(Cow::Owned(parsed))
+}
+
+/// RFC 7303: `text/xml`, `application/xml` and every type that ends in `+xml`.
+fn is_xml(kind: &str) -> bool {
+    let media = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    media.ends_with("/xml") || media.ends_with("+xml")
 }
 
 fn binary_value<'a>(kind: &str, content: String) -> Outcome<'a> {
@@ -160,7 +166,8 @@ fn read_data_uri<'t>(args: &Args<'_>, uri: &'t str) -> Result<(&'t str, Vec<u8>)
     let marked =
         kind.len().checked_sub(6).and_then(|at| kind.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("base64"));
     let (kind, bytes) = if marked {
-        (kind[..kind.len() - 6].trim_end_matches(';'), decode(args, content)?)
+        let kind = &kind[..kind.len() - 6];
+        (kind.strip_suffix(';').unwrap_or(kind), decode(args, content)?)
     } else {
         (kind, percent_decode_str(content).collect())
     };
@@ -182,7 +189,8 @@ fn is_media_type(kind: &str) -> bool {
                 encoding_rs::Encoding::for_label(label.as_bytes()).is_some()
             }
             Some((name, value)) => !name.is_empty() && !value.contains('='),
-            None => false,
+            // Where it is not the last, it says nothing about the content.
+            None => parameter.eq_ignore_ascii_case("base64"),
         })
 }
 

@@ -41,8 +41,7 @@ pub(super) fn parse(text: &str, culture: Culture, this_year: i32) -> Option<Time
                     if clock.hour.is_none() {
                         clock.hour = date.pop()?.parse().ok();
                     }
-                } else if !name(culture.days).or_else(|| name(culture.short_days)).is_some() && name(&BETWEEN).is_none()
-                {
+                } else if name(culture.days).or_else(|| name(culture.short_days)).or_else(|| name(&BETWEEN)).is_none() {
                     return None;
                 }
             }

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn zones_have_iana_and_windows_names_in_any_case() {
-        let zone = |name| time_zone(name).map(|zone| zone.name());
+        let zone = |name| time_zone(name).map(chrono_tz::Tz::name);
         assert_eq!(zone("Europe/Berlin"), Some("Europe/Berlin"));
         assert_eq!(zone("europe/berlin"), Some("Europe/Berlin"));
         assert_eq!(zone("W. Europe Standard Time"), Some("Europe/Berlin"));
