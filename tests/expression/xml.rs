@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 
 use crate::now;
 
-fn evaluated(template: &str, variables: Value) -> Result<Value, String> {
+fn evaluated(template: &str, variables: &Value) -> Result<Value, String> {
     let template = Template::compile(template, &Partials::default()).unwrap();
     template.evaluate(&JsonScope::new(json!({"variables": variables}), now(), 1)).map_err(|error| error.message)
 }
 
 fn selected(xml: &str, xpath: &str) -> Result<Value, String> {
-    evaluated("@xpath(xml(variables.xml), variables.xpath)", json!({"xml": xml, "xpath": xpath}))
+    evaluated("@xpath(xml(variables.xml), variables.xpath)", &json!({"xml": xml, "xpath": xpath}))
 }
 
 /// The rest of the message after «cannot be converted to XML: ».
 fn refused(xml: &str) -> String {
-    let message = evaluated("@xml(variables.xml)", json!({"xml": xml})).unwrap_err();
+    let message = evaluated("@xml(variables.xml)", &json!({"xml": xml})).unwrap_err();
     message.split_once("cannot be converted to XML: ").unwrap().1.to_owned()
 }
 
@@ -47,13 +47,13 @@ fn xpath_gives_texts_numbers_and_booleans() {
 #[test]
 fn a_selected_element_takes_its_namespaces_along() {
     let xml = "<a xmlns='urn:one' xmlns:p='urn:two'><p:b c='1'><d/></p:b></a>";
-    let text = evaluated("@string(first(xpath(xml(variables.xml), '//*[local-name()=''b'']')))", json!({"xml": xml}));
+    let text = evaluated("@string(first(xpath(xml(variables.xml), '//*[local-name()=''b'']')))", &json!({"xml": xml}));
     assert_eq!(text, Ok(json!("<p:b c=\"1\" xmlns:p=\"urn:two\"><d xmlns=\"urn:one\" /></p:b>")));
 }
 
 #[test]
 fn newtonsofts_conventions_hold_both_ways() {
-    let there_and_back = |value: Value| evaluated("@json(xml(variables.value))", json!({"value": value}));
+    let there_and_back = |value: Value| evaluated("@json(xml(variables.value))", &json!({"value": value}));
     for value in [
         json!({"a": {"@id": "1", "#text": "text"}}),
         json!({"a": {"b": ["1", "2"], "c": null, "d": ""}}),
@@ -64,9 +64,9 @@ fn newtonsofts_conventions_hold_both_ways() {
         assert_eq!(there_and_back(value.clone()), Ok(value));
     }
     let marked = "<a xmlns:json='http://james.newtonking.com/projects/json'><b json:Array='true'>1</b></a>";
-    assert_eq!(evaluated("@json(xml(variables.xml))", json!({"xml": marked})), Ok(json!({"a": {"b": ["1"]}})));
+    assert_eq!(evaluated("@json(xml(variables.xml))", &json!({"xml": marked})), Ok(json!({"a": {"b": ["1"]}})));
     assert_eq!(
-        evaluated("@{xml(variables.value)}", json!({"value": {"a": {"n": [1, 2.5, true, null, [3]], "e": []}}})),
+        evaluated("@{xml(variables.value)}", &json!({"value": {"a": {"n": [1, 2.5, true, null, [3]], "e": []}}})),
         Ok(json!("<a><n>1</n><n>2.5</n><n>true</n><n /><n><n>3</n></n></a>"))
     );
 }
