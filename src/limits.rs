@@ -106,6 +106,8 @@ pub const FORM_CLIENTS: usize = 10_000;
 /// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any
 /// sender needs, and too few to fill a disk unseen.
 pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;
+/// Callers that wait for a playbook's answer at once; half of [`CONNECTIONS`], so that forms and the rest go on.
+pub const REPLIES_WAITED_FOR: usize = 512;
 /// Bytes of a webhook's body: the largest that GitHub sends.
 pub const HOOK_BYTES: usize = 25 * 1024 * 1024;
 /// Values in the JSON body of a webhook or an HTTP answer; each takes many times its bytes in memory.

@@ -98,8 +98,8 @@ mod tests {
 
     use super::*;
 
-    fn faults(schema: Value, value: Value) -> Vec<String> {
-        let faults = Schema::new(&schema).unwrap().faults(&value, 3);
+    fn faults(schema: &Value, value: &Value) -> Vec<String> {
+        let faults = Schema::new(schema).unwrap().faults(value, 3);
         faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect()
     }
 
@@ -114,10 +114,10 @@ mod tests {
             },
         });
         insta::assert_debug_snapshot!([
-            faults(schema.clone(), json!({"action": "opened", "issue": {"number": 7}})),
-            faults(schema.clone(), json!({"issue": {"number": "seven", "at": "noon"}})),
-            faults(schema.clone(), json!({"action": "x".repeat(100)})),
-            faults(schema, json!([])),
+            faults(&schema, &json!({"action": "opened", "issue": {"number": 7}})),
+            faults(&schema, &json!({"issue": {"number": "seven", "at": "noon"}})),
+            faults(&schema, &json!({"action": "x".repeat(100)})),
+            faults(&schema, &json!([])),
         ]);
     }
 

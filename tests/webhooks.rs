@@ -446,3 +446,37 @@ async fn the_command_prints_addresses_that_count_until_their_key_is_changed() {
     assert_eq!((code, &*err), (Some(1), "error: no playbook is called alram; did you mean alarm?\n"));
     assert_eq!(larum(&["hooks", "url", "alarm", "--expires", "soon"]).0, Some(2));
 }
+
+// --- the gallery ---
+
+#[tokio::test]
+async fn the_gallerys_alarm_becomes_one_incident_however_often_it_is_sent() {
+    let site = site(&[include_str!("../playbooks/create-incident-from-webhook.yaml")]).await;
+    let address = format!("/hooks/alarm?{}", query(site.data.path(), "alarm", KeyName::Primary, None));
+    let (full, bare) = (
+        r#"{"id": "a-1", "title": "Door forced", "description": "North", "severity": "High"}"#,
+        r#"{"title": "Smoke"}"#,
+    );
+    for (body, runs) in [(full, 1), (full, 1), (bare, 2), (bare, 3)] {
+        assert_eq!(site.post_json(&address, body).await.status, 202);
+        assert_eq!(site.runs().await, runs, "{body}");
+    }
+    for number in 1..=3 {
+        for _ in 0..2000 {
+            if site.store.incident(number).await.unwrap().is_some() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+    let mut titles: Vec<String> = Vec::new();
+    for number in 1..=3 {
+        let incident = site.store.incident(number).await.unwrap().unwrap();
+        titles.push(format!("{} {:?} {:?}", incident.title, incident.severity, incident.tags));
+    }
+    titles.sort();
+    let (door, smoke) = (r#"Door forced High ["webhook"]"#, r#"Smoke Medium ["webhook"]"#);
+    assert_eq!(titles, [door, smoke, smoke]);
+    let refused = site.post_json(&address, r#"{"title": "", "severity": "Worst"}"#).await;
+    assert_eq!((refused.status, site.runs().await), (400, 3));
+}

@@ -101,6 +101,11 @@ pub async fn decide(State(site): State<Arc<Site>>, token: SealedToken, headers: 
         let signalled = site.door.engine.signal(asked.token.run, &asked.step, answer.clone()).await;
         match signalled.map_err(|error| not_kept(&asked, &error))? {
             SignalVerdict::Taken => {
+                // The timeout may have passed in the same moment; then the answer came second.
+                let again = site.door.engine.question(asked.token.run, &asked.step).await;
+                if let Ok(Some(Question { ended: Some(ActionStatus::TimedOut), .. })) = again {
+                    return Err(too_late());
+                }
                 let (playbook, run, step) = (&asked.question.playbook, asked.token.run, &asked.step);
                 tracing::info!(%playbook, %run, %step, option = option(&asked), "an approval was decided");
                 let (run, step) = (asked.token.run, asked.step.to_string());
@@ -141,11 +146,7 @@ fn option(asked: &Asked) -> &str {
 fn still_open(asked: &Asked) -> Result<(), Box<Problem>> {
     match asked.question.ended {
         None => Ok(()),
-        Some(ActionStatus::TimedOut) => {
-            let message =
-                "The time to answer this has passed. Nothing was decided here; the playbook went on without an answer.";
-            Err(Problem::new(StatusCode::GONE, "TooLate", "It is too late to answer", message))
-        }
+        Some(ActionStatus::TimedOut) => Err(too_late()),
         Some(_) => Err(over()),
     }
 }
@@ -171,6 +172,12 @@ fn instant(at: DateTime<Utc>) -> String {
 fn unknown() -> Box<Problem> {
     let message = "This link is not complete, or was not made here. Open it again from the mail, whole.";
     Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is nothing to answer here", message)
+}
+
+fn too_late() -> Box<Problem> {
+    let message =
+        "The time to answer this has passed. Nothing was decided here; the playbook went on without an answer.";
+    Problem::new(StatusCode::GONE, "TooLate", "It is too late to answer", message)
 }
 
 fn over() -> Box<Problem> {

@@ -40,6 +40,11 @@ pub(super) async fn answered(site: &Site, hook: &Hook, run: RunId, replayed: boo
     let reply = match (state.reply, state.status) {
         (Some(reply), _) => Arc::new(reply),
         (None, RunStatus::Running | RunStatus::Waiting) => {
+            let Ok(_place) = site.waiting.try_acquire() else {
+                let message =
+                    "The call was taken, but so many callers wait that this one cannot. Ask again with the same key.";
+                return Err(unavailable(message));
+            };
             let news = tokio::select! {
                 news = watch.news() => news,
                 () = clock.sleep_until(until) => return Err(no_answer_in_time()),

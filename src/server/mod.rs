@@ -24,7 +24,7 @@ use axum::{
     routing::{any, get},
 };
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use connection::serve;
 pub use pages::PagesError;
@@ -38,6 +38,7 @@ use self::{
 };
 use crate::{
     config::{Config, Connection},
+    limits::REPLIES_WAITED_FOR,
     metrics::Metrics,
     secret::Vault,
     trigger::{
@@ -58,6 +59,8 @@ pub struct Site {
     guard: Guard,
     rate: RateLimit,
     hook_rate: RateLimit,
+    /// One permit for each caller that waits for a playbook's answer.
+    waiting: Semaphore,
     /// What webhooks check their callers by.
     connections: BTreeMap<String, Connection>,
     bodies: Bodies,
@@ -89,6 +92,7 @@ impl Site {
             guard: Guard::new(&config.server),
             rate: RateLimit::new(config.server.form_posts_per_minute),
             hook_rate: RateLimit::new(config.server.hook_calls_per_minute),
+            waiting: Semaphore::new(REPLIES_WAITED_FOR),
             connections: config.connections.clone(),
             bodies: Bodies::default(),
             vault,

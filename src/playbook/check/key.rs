@@ -13,12 +13,15 @@ impl<'a> Checker<'a> {
     /// Compiles the key's template; it may name `trigger` and `request` only.
     pub(super) fn key(&mut self, given: Given<'a>) -> Option<Template> {
         let text = given.words(self.faults)?;
-        let later = |reference: &Reference| match reference {
-            Reference::Trigger { .. }
-            | Reference::TriggerOutputs { .. }
-            | Reference::TriggerRecord
-            | Reference::Request { .. } => false,
-            _ => true,
+        let later = |reference: &Reference| {
+            let call = matches!(
+                reference,
+                Reference::Trigger { .. }
+                    | Reference::TriggerOutputs { .. }
+                    | Reference::TriggerRecord
+                    | Reference::Request { .. }
+            );
+            !call
         };
         let compiled = Template::compile(text, &self.templates.partials).ok();
         let used = compiled.iter().flat_map(Template::uses).find(|used| later(&used.what));
