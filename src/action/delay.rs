@@ -37,7 +37,7 @@ struct DelayUntil {
 }
 
 pub(super) const DELAY: ActionType = ActionType {
-    spec: ActionSpec::new("delay", || schemars::schema_for!(Delay)),
+    spec: ActionSpec { sought_as: &["wait"], ..ActionSpec::new("delay", || schemars::schema_for!(Delay)) },
     nature: Nature::Delay(delay),
     returns: Returns::Body,
 };

@@ -129,3 +129,21 @@ pub fn find(name: &str) -> Option<&'static ActionType> {
 pub fn vocabulary() -> Vec<ActionSpec> {
     ACTIONS.iter().map(|action| action.spec).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_listed_once_and_no_name_is_sought_twice() {
+        let bare = |name: &str| name.replace('_', "");
+        let names = ACTIONS.iter().map(|action| bare(action.spec.name));
+        let sought = ACTIONS.iter().flat_map(|action| action.spec.sought_as.iter().map(|name| (*name).to_owned()));
+        let mut all: Vec<String> = names.chain(sought).collect();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count, "{all:?}");
+        assert!(all.iter().all(|name| name.chars().all(|letter| letter.is_ascii_lowercase())), "{all:?}");
+    }
+}

@@ -29,7 +29,10 @@ fn yes() -> bool {
 }
 
 pub(super) const ACTION: ActionType = ActionType {
-    spec: ActionSpec::new("run_playbook", || schemars::schema_for!(RunPlaybook)),
+    spec: ActionSpec {
+        sought_as: &["invokeworkflow", "workflow"],
+        ..ActionSpec::new("run_playbook", || schemars::schema_for!(RunPlaybook))
+    },
     nature: Nature::Child(read),
     returns: Returns::Body,
 };

@@ -76,20 +76,38 @@ const EVERY: &[VariableType] = &[
 const NUMBERS: &[VariableType] = &[VariableType::Integer, VariableType::Float];
 
 macro_rules! variable_action {
-    ($line:ident, $name:literal, $input:ident, $kinds:expr, $change:ident) => {
+    ($line:ident, $name:literal, $sought:expr, $input:ident, $kinds:expr, $change:ident) => {
         pub(super) const $line: ActionType = ActionType {
-            spec: ActionSpec { variables: $kinds, ..ActionSpec::new($name, || schemars::schema_for!($input)) },
+            spec: ActionSpec {
+                variables: $kinds,
+                sought_as: $sought,
+                ..ActionSpec::new($name, || schemars::schema_for!($input))
+            },
             nature: Nature::Variable($change),
             returns: Returns::Body,
         };
     };
 }
 
-variable_action!(SET, "set_variable", SetVariable, EVERY, set);
-variable_action!(INCREMENT, "increment_variable", IncrementVariable, NUMBERS, increment);
-variable_action!(DECREMENT, "decrement_variable", DecrementVariable, NUMBERS, decrement);
-variable_action!(APPEND_TO_ARRAY, "append_to_array", AppendToArray, &[VariableType::Array], append_to_array);
-variable_action!(APPEND_TO_STRING, "append_to_string", AppendToString, &[VariableType::String], append_to_string);
+variable_action!(SET, "set_variable", &[], SetVariable, EVERY, set);
+variable_action!(INCREMENT, "increment_variable", &[], IncrementVariable, NUMBERS, increment);
+variable_action!(DECREMENT, "decrement_variable", &[], DecrementVariable, NUMBERS, decrement);
+variable_action!(
+    APPEND_TO_ARRAY,
+    "append_to_array",
+    &["appendtoarrayvariable"],
+    AppendToArray,
+    &[VariableType::Array],
+    append_to_array
+);
+variable_action!(
+    APPEND_TO_STRING,
+    "append_to_string",
+    &["appendtostringvariable"],
+    AppendToString,
+    &[VariableType::String],
+    append_to_string
+);
 
 fn set(variable: &mut Value, kind: VariableType, input: &Value) -> Result<Option<Value>, ErrorInfo> {
     let value = match input.get("value") {
