@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn html_becomes_its_text_and_nothing_else_is_taken() {
         let converted = convert(&json!({"html": "<p>Hello <b>you</b></p>"}));
-        assert_eq!(converted.outputs, Some(json!({"body": "Hello you"})));
+        assert_eq!(converted.outputs, Some(json!({"body": "Hello you"}).into()));
         for wrong in [json!({}), json!({"html": 5}), json!(null)] {
             assert_eq!(convert(&wrong).code, "BadRequest");
         }

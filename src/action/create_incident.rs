@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    ActionType, Call, Effect, EffectKind, ErrorInfo, LocalChange, Nature, Outcome, Performed, Returns, RunInfo,
+    ActionType, Call, Effect, EffectKind, ErrorInfo, LazyValue, LocalChange, Nature, Outcome, Performed, Returns,
+    RunInfo,
 };
 use crate::{
     incident::{Classification, ClassificationReason, Draft, Owner, Refusal, Severity, Status},
@@ -150,7 +151,9 @@ fn refused(code: &str, message: &str) -> Outcome {
     Outcome {
         status: ActionStatus::Failed,
         code: "BadRequest".to_owned(),
-        outputs: serde_json::to_value(Answer::new(400, json!({"error": {"code": code, "message": message}}))).ok(),
+        outputs: serde_json::to_value(Answer::new(400, json!({"error": {"code": code, "message": message}})))
+            .ok()
+            .map(LazyValue::from),
         error: Some(ErrorInfo { code: code.to_owned(), message: message.to_owned() }),
         retryable: false,
         retry_after: None,

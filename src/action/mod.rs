@@ -11,6 +11,7 @@ mod filter_array;
 pub mod http;
 mod input;
 mod join;
+mod lazy;
 mod outcome;
 mod parse_json;
 pub mod respond;
@@ -22,6 +23,7 @@ mod time;
 mod variables;
 
 pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services, WriteOutputs};
+pub use lazy::LazyValue;
 pub use outcome::{ErrorInfo, Outcome, Poll};
 pub use shape::InputShape;
 

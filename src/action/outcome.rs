@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::LazyValue;
 use crate::playbook::ActionStatus;
 
 /// The result of one attempt of an action.
@@ -15,7 +16,7 @@ pub struct Outcome {
     pub code: String,
     /// What it gave; a failed HTTP call has outputs too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outputs: Option<Value>,
+    pub outputs: Option<LazyValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorInfo>,
     /// Whether the retry policy applies: 408, 429, 5xx and connection faults.
@@ -56,7 +57,7 @@ impl Outcome {
         Self {
             status: ActionStatus::Succeeded,
             code: "OK".into(),
-            outputs: Some(outputs),
+            outputs: Some(outputs.into()),
             error: None,
             retryable: false,
             retry_after: None,
@@ -82,7 +83,7 @@ impl Outcome {
     /// The same with these outputs.
     #[must_use]
     pub fn with_outputs(mut self, outputs: Value) -> Self {
-        self.outputs = Some(outputs);
+        self.outputs = Some(outputs.into());
         self
     }
 

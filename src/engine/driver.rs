@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
+};
 
 use super::{
     Library, Watch, concurrency,
@@ -62,6 +65,8 @@ pub(super) struct Shared {
     pub(super) draining: watch::Sender<bool>,
     /// A run went to sleep: the next timer may be an earlier one.
     pub(super) nudge: Notify,
+    /// Where runs are driven, whoever begins them.
+    runtime: Handle,
     slots: Arc<Semaphore>,
     queue: mpsc::UnboundedSender<Job>,
     queued: AtomicUsize,
@@ -88,6 +93,7 @@ impl Engine {
             watchers: Arc::default(),
             draining: watch::Sender::new(false),
             nudge: Notify::new(),
+            runtime: Handle::current(),
             slots: Arc::new(Semaphore::new(limits::ACTIVE_RUNS)),
             queue,
             queued: AtomicUsize::new(0),
@@ -151,7 +157,13 @@ impl Engine {
 }
 
 impl Shared {
-    fn enqueue(&self, begin: Begin, inbox: Arc<Inbox>) {
+    fn enqueue(self: &Arc<Self>, begin: Begin, inbox: Arc<Inbox>) {
+        // There is a free slot only when nothing waits for one. Looked at after it is taken: whoever drains takes them all.
+        if let Ok(slot) = self.slots.clone().try_acquire_owned()
+            && !self.is_draining()
+        {
+            return self.drive(begin, inbox, slot);
+        }
         // What would fill the memory while it waits is read back from the store when its turn comes.
         let full = self.queued.load(Ordering::Relaxed).saturating_add(begin.weight()) > limits::QUEUED_RUN_BYTES;
         let begin = if full { Begin::Stored(begin.run()) } else { begin };
@@ -159,6 +171,16 @@ impl Shared {
         if let Err(mpsc::error::SendError(job)) = self.queue.send(Job { begin, inbox }) {
             self.roster.leave(job.begin.run(), &job.inbox);
         }
+    }
+
+    /// Drives a run in a task of its own.
+    fn drive(self: &Arc<Self>, begin: Begin, inbox: Arc<Inbox>, slot: OwnedSemaphorePermit) {
+        let place = Place { run: begin.run(), inbox, shared: self.clone() };
+        self.runtime.spawn(async move {
+            let _slot = slot;
+            run::drive(&place.shared, &place.inbox, begin).await;
+            drop(place);
+        });
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -216,12 +238,8 @@ async fn dispatch(shared: Arc<Shared>, mut jobs: mpsc::UnboundedReceiver<Job>) {
             _ = draining.wait_for(|draining| *draining) => return,
             slot = shared.slots.clone().acquire_owned() => slot,
         };
-        let place = Place { run: begin.run(), inbox, shared: shared.clone() };
-        tokio::spawn(async move {
-            let _slot = slot;
-            run::drive(&place.shared, &place.inbox, begin).await;
-            drop(place);
-        });
+        let Ok(slot) = slot else { return };
+        shared.drive(begin, inbox, slot);
     }
 }
 

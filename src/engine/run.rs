@@ -700,7 +700,7 @@ pub(super) fn redact(secrets: &Secrets, outcome: &mut Outcome) {
         return;
     }
     if let Some(outputs) = &mut outcome.outputs {
-        secrets.redact(outputs);
+        outputs.change(|outputs| secrets.redact(outputs));
     }
     if let Some(error) = &mut outcome.error {
         error.message = secrets.redact_text(&error.message).into_owned();

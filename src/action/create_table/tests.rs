@@ -58,7 +58,7 @@ fn formulas_are_guarded_when_asked() {
     let from = json!([{"a": "=cmd()"}, {"a": "-5"}, {"a": "+x,y"}, {"a": "@sum"}, {"a": "plain"}, {"a": "\tx"}]);
     let outcome = execute(&json!({"from": from, "format": "CSV", "guard_formulas": true}), Vec::new());
     let expected = "a\r\n'=cmd()\r\n-5\r\n\"'+x,y\"\r\n'@sum\r\nplain\r\n'\tx\r\n";
-    assert_eq!(outcome.outputs, Some(json!({"body": expected})));
+    assert_eq!(outcome.outputs, Some(json!({"body": expected}).into()));
 }
 
 #[test]

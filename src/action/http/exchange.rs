@@ -52,7 +52,7 @@ impl Exchange<'_> {
         let spent = std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
         let redaction = Redaction::of(spent);
         if let Some(outputs) = &mut outcome.outputs {
-            redaction.value(outputs);
+            outputs.change(|outputs| redaction.value(outputs));
         }
         if let Some(error) = &mut outcome.error {
             error.message = redaction.text(&error.message).into_owned();

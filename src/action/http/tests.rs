@@ -302,8 +302,12 @@ async fn an_answer_becomes_status_code_headers_and_body() {
         "endless",
     ] {
         let mut outcome = asker.ask(json!({"url": format!("http://{at}/shape/{name}")})).await;
-        if let Some(Value::Object(headers)) = outcome.outputs.as_mut().and_then(|outputs| outputs.get_mut("headers")) {
-            headers.retain(|name, _| name != "date");
+        if let Some(outputs) = &mut outcome.outputs {
+            outputs.change(|outputs| {
+                if let Some(Value::Object(headers)) = outputs.get_mut("headers") {
+                    headers.retain(|name, _| name != "date");
+                }
+            });
         }
         let text = serde_json::to_string(&outcome).expect("JSON");
         seen.push(format!("{name}\n    {}", without_ports(&text)));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Machine,
     reason::{self, Why},
-    state::{Ending, Kept, Phase, Place},
+    state::{Ending, Phase, Place},
     status, turns,
 };
 use crate::{
@@ -26,7 +26,7 @@ impl Machine {
         slot.phase = Phase::Done;
         slot.status = Some(ending.status);
         slot.code = ending.code;
-        slot.outputs = ending.outputs.map(Kept::Whole);
+        slot.outputs = ending.outputs;
         slot.why = ending.why;
         slot.ended = Some(now);
         if let Some(work) = &mut slot.work {

@@ -268,7 +268,10 @@ impl Machine {
             return Ending::failed("BadRequest", error);
         };
         match change(value, declared.kind, input) {
-            Ok(outputs) => Ending { outputs: outputs.map(Arc::new), ..Ending::succeeded("NotSpecified") },
+            Ok(outputs) => Ending {
+                outputs: outputs.map(|outputs| Kept::Whole(Arc::new(outputs))),
+                ..Ending::succeeded("NotSpecified")
+            },
             Err(error) => Ending::failed("BadRequest", error),
         }
     }

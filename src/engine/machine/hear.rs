@@ -168,7 +168,7 @@ impl Machine {
         self.reply = Reply::Sent;
         let slot = self.slot(plan, at);
         if slot.phase == Phase::Running {
-            let outputs = slot.outputs.as_ref().map(Kept::shared);
+            let outputs = slot.outputs.clone();
             self.end(plan, at, Ending { outputs, ..Ending::succeeded("OK") }, out);
         }
     }
@@ -262,7 +262,7 @@ pub(super) fn ending(outcome: Outcome) -> Ending {
     Ending {
         status: outcome.status,
         code: Cow::Owned(outcome.code),
-        outputs: outcome.outputs.map(Arc::new),
+        outputs: outcome.outputs.map(|outputs| Kept::Lazy(Arc::new(outputs))),
         why: outcome.error.map(|error| Why::Said(Box::new(error))),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -112,7 +112,9 @@ fn attempt(attempt: &Attempt) -> Value {
 
 /// ISO 8601 in UTC with seven fraction digits, as Logic Apps writes it.
 pub(super) fn instant(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%S%.6f0Z").to_string()
+    let mut text = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    text.insert(text.len() - 1, '0');
+    text
 }
 
 impl Machine {

@@ -8,7 +8,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::reason::Why;
 use crate::{
-    action::ErrorInfo,
+    action::{ErrorInfo, LazyValue},
     engine::{
         event::Input,
         plan::{Index, Plan},
@@ -74,6 +74,8 @@ pub(super) struct Attempt {
 #[derive(Debug, Clone)]
 pub(super) enum Kept {
     Whole(Arc<Value>),
+    /// Read from the journal.
+    Lazy(Arc<LazyValue>),
     /// Of an iteration of a long loop that has ended: its text takes a fraction of the memory.
     Text(Box<RawValue>),
 }
@@ -82,6 +84,7 @@ impl Kept {
     pub(super) fn value(&self) -> Cow<'_, Value> {
         match self {
             Self::Whole(value) => Cow::Borrowed(value),
+            Self::Lazy(value) => Cow::Borrowed(value),
             // It is the text of a value, so it reads as one.
             Self::Text(text) => Cow::Owned(serde_json::from_str(text.get()).unwrap_or_default()),
         }
@@ -90,13 +93,13 @@ impl Kept {
     pub(super) fn shared(&self) -> Arc<Value> {
         match self {
             Self::Whole(value) => value.clone(),
-            Self::Text(_) => Arc::new(self.value().into_owned()),
+            Self::Lazy(_) | Self::Text(_) => Arc::new(self.value().into_owned()),
         }
     }
 
     fn put_away(&mut self) {
-        if let Self::Whole(value) = self
-            && let Ok(text) = serde_json::value::to_raw_value(&**value)
+        if !matches!(self, Self::Text(_))
+            && let Ok(text) = serde_json::value::to_raw_value(self)
         {
             *self = Self::Text(text);
         }
@@ -107,6 +110,7 @@ impl Serialize for Kept {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Whole(value) => value.serialize(serializer),
+            Self::Lazy(value) => value.serialize(serializer),
             Self::Text(text) => text.serialize(serializer),
         }
     }
@@ -190,7 +194,7 @@ pub(super) struct Work {
     /// The input of the next attempt where it is not the first one's.
     pub(super) polling: Option<Arc<Value>>,
     /// What an approval sent.
-    pub(super) sent: Option<Arc<Value>>,
+    pub(super) sent: Option<Arc<LazyValue>>,
     pub(super) history: Vec<Attempt>,
     pub(super) turns: Option<Turns>,
 }
@@ -214,7 +218,7 @@ pub(super) struct Turns {
 pub(super) struct Ending {
     pub(super) status: ActionStatus,
     pub(super) code: Cow<'static, str>,
-    pub(super) outputs: Option<Arc<Value>>,
+    pub(super) outputs: Option<Kept>,
     pub(super) why: Option<Why>,
 }
 
