@@ -3,15 +3,24 @@
 
 use std::sync::Arc;
 
-use super::{Begin, Engine, driver::Shared};
-use crate::{limits, playbook::Concurrency, store::StoreError};
+use serde_json::json;
+
+use super::{Begin, Engine, News, children, driver::Shared, run};
+use crate::{
+    limits,
+    playbook::{Concurrency, Overflow},
+    store::{StoreError, run::RunStatus},
+};
 
 impl Engine {
     /// Tells that a run was opened to wait under `limit`. Should that be the limit no more, the run begins as the one in
-    /// force allows; otherwise it begins when another one ends.
+    /// force allows; otherwise it begins when another one ends. What has waited longest is dropped where the limit wants it.
     pub async fn waits(&self, playbook: &str, limit: Option<Concurrency>) {
-        if self.shared.limit(playbook) != limit {
+        let in_force = self.shared.limit(playbook);
+        if in_force != limit {
             self.shared.promote(playbook).await;
+        } else if let Err(error) = self.shared.drop_oldest(playbook, in_force).await {
+            tracing::error!(playbook, %error, "runs that waited longest cannot be dropped; the next report tries again");
         }
     }
 }
@@ -47,6 +56,28 @@ impl Shared {
         let promoted = self.patiently(promote).await?;
         let engine = Engine { shared: self.clone() };
         promoted.into_iter().for_each(|run| engine.begin(Begin::Stored(run)));
+        self.drop_oldest(playbook, self.limit(playbook)).await
+    }
+
+    /// Cancels the runs that waited longest, where there are more than may and the limit wants that.
+    async fn drop_oldest(self: &Arc<Self>, playbook: &str, limit: Option<Concurrency>) -> Result<(), StoreError> {
+        let Some(Concurrency { overflow: Overflow::DropOldest { waiting }, .. }) = limit else { return Ok(()) };
+        let store = &self.services.store;
+        for run in self.patiently(|| store.waiting_beyond(playbook, waiting)).await? {
+            let Some(stored) = self.patiently(|| store.load_run(run)).await? else { continue };
+            let parent = children::parent(&run::info(&stored));
+            let message = format!("More than {waiting} runs waited, and this one had waited longest.");
+            let error = json!({"code": "Dropped", "message": message});
+            let at = self.services.clock.now();
+            // It may have begun meanwhile; then it is not one that waits.
+            if self.patiently(|| store.drop_waiting(run, error.clone(), parent, at)).await? {
+                tracing::warn!(%run, playbook, "run dropped: too many wait");
+                self.watchers.tell(run, &News::Ended(RunStatus::Cancelled));
+                if let Some(parent) = parent {
+                    Engine { shared: self.clone() }.tell(parent);
+                }
+            }
+        }
         Ok(())
     }
 

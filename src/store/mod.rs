@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::incident::Incident;
@@ -120,6 +121,16 @@ pub trait Store: Send + Sync + 'static {
     /// Lets waiting runs of a playbook begin, oldest first, as far as `runs` leaves room beside those that run (`None`: all).
     /// A run is returned once; whoever gets it drives it, and after a crash it is among the open ones.
     async fn promote(&self, playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Result<Vec<RunId>, StoreError>;
+    /// The waiting runs of a playbook, save the `keep` youngest, oldest first.
+    async fn waiting_beyond(&self, playbook: &str, keep: u32) -> Result<Vec<RunId>, StoreError>;
+    /// Ends a run as cancelled if it still waits for room, and wakes the run that started it; `false` when it does not.
+    async fn drop_waiting(
+        &self,
+        run: RunId,
+        error: Value,
+        parent: Option<RunId>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
     /// The playbooks of which runs wait.
     async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError>;
     /// Ends a run (or suspends it), with its action records and, for a report that came to nothing, the fallback incident.

@@ -137,23 +137,25 @@ impl House {
 
     /// A report as the playbook takes it.
     pub fn told(&self, key: &str, body: Value) -> Report {
-        let living = &self.living;
-        let kind = living.live.playbook.trigger.kind();
-        let outputs: Arc<str> = json!({"headers": {}, "body": body}).to_string().into();
-        let event = uuid::Uuid::now_v7();
-        let arrival = Arrival { kind, event, outputs: &outputs, at: self.clock.now() };
-        let listening = living.door.start(&living.live, &arrival).unwrap();
-        Report {
-            event,
-            kind,
+        self.decided(Report {
+            event: uuid::Uuid::now_v7(),
+            kind: self.living.live.playbook.trigger.kind(),
             uniqueness: Uniqueness::Key(key.to_owned()),
             summary: format!("report {key}"),
-            outputs,
+            outputs: json!({"headers": {}, "body": body}).to_string().into(),
             raw: None,
-            playbooks: vec![listening],
+            playbooks: Vec::new(),
             mail_tasks: Vec::new(),
             skipped: None,
-        }
+        })
+    }
+
+    /// A report with what the playbook makes of it.
+    pub fn decided(&self, report: Report) -> Report {
+        let Report { event, kind, .. } = report;
+        let arrival = Arrival { kind, event, outputs: &report.outputs, at: self.clock.now() };
+        let listening = self.living.door.start(&self.living.live, &arrival).unwrap();
+        Report { playbooks: vec![listening], ..report }
     }
 
     async fn take(&self, report: Report) -> Result<RunId, StoreError> {

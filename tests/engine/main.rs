@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up what it needs has failed")]
 
 mod actions;
+mod admission;
 mod calls;
 mod crashes;
 mod house;

@@ -117,6 +117,8 @@ through! {
     record(record: Record) -> Recorded;
     promote(playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Vec<RunId>;
     playbooks_waiting() -> Vec<String>;
+    waiting_beyond(playbook: &str, keep: u32) -> Vec<RunId>;
+    drop_waiting(run: RunId, error: serde_json::Value, parent: Option<RunId>, at: DateTime<Utc>) -> bool;
     finish(finish: Finish) -> Option<Incident>;
     signal(signal: Signal) -> SignalVerdict;
     signals(run: RunId) -> Vec<Signal>;

@@ -157,6 +157,20 @@ impl Store for Dying {
         done
     }
 
+    async fn waiting_beyond(&self, playbook: &str, keep: u32) -> Result<Vec<RunId>, StoreError> {
+        self.inner.waiting_beyond(playbook, keep).await
+    }
+
+    async fn drop_waiting(
+        &self,
+        run: RunId,
+        error: serde_json::Value,
+        parent: Option<RunId>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.inner.drop_waiting(run, error, parent, at).await
+    }
+
     async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError> {
         self.inner.playbooks_waiting().await
     }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
 
 use super::{
     codec::{At, Id},
+    outside,
     writer::Writing,
 };
 use crate::{
@@ -17,7 +19,6 @@ const LIMITED: &str = "limited = ?1 AND limited IS NOT NULL AND status IN ('Runn
 
 /// What a limit leaves room for while one report is taken in.
 pub(super) struct Room {
-    playbook: i64,
     limit: Concurrency,
     running: u32,
     waiting: u32,
@@ -29,7 +30,7 @@ impl Room {
         mark(writing, playbook)?;
         let running = count(writing.connection, playbook, "Running")?;
         let waiting = count(writing.connection, playbook, "Waiting")?;
-        Ok(Self { playbook, limit, running, waiting })
+        Ok(Self { limit, running, waiting })
     }
 
     /// Why `runs` further ones cannot be taken.
@@ -48,22 +49,6 @@ impl Room {
         let waits = self.running >= self.limit.runs;
         *if waits { &mut self.waiting } else { &mut self.running } += 1;
         waits
-    }
-
-    /// Cancels what has waited longest, where the limit wants that.
-    pub(super) fn drop_oldest(&self, writing: &Writing<'_>, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let Overflow::DropOldest { waiting } = self.limit.overflow else { return Ok(()) };
-        let Some(excess) = self.waiting.checked_sub(waiting).filter(|excess| *excess > 0) else { return Ok(()) };
-        let error = serde_json::json!({
-            "code": "Dropped",
-            "message": format!("{waiting} younger runs waited, which is as many as may (`overflow: drop_oldest`)."),
-        });
-        let sql = format!(
-            "UPDATE run SET status = 'Cancelled', ended = ?2, error = ?3 WHERE id IN \
-             (SELECT id FROM run WHERE {LIMITED} AND status = 'Waiting' ORDER BY id LIMIT ?4)"
-        );
-        writing.connection.prepare_cached(&sql)?.execute(params![self.playbook, At(at), error.to_string(), excess])?;
-        Ok(())
     }
 }
 
@@ -120,6 +105,39 @@ pub(super) fn promote(
     let mut promoted: Vec<RunId> = promoted.map(|id| id.map(|Id(run)| run)).collect::<Result<_, _>>()?;
     promoted.sort_unstable();
     Ok(promoted)
+}
+
+pub(super) fn waiting_beyond(connection: &Connection, playbook: &str, keep: u32) -> Result<Vec<RunId>, StoreError> {
+    let sql = format!(
+        "SELECT id FROM run, (SELECT id AS playbook FROM playbook WHERE name = ?1) \
+         WHERE {} AND status = 'Waiting' ORDER BY id DESC LIMIT -1 OFFSET ?2",
+        LIMITED.replace("?1", "playbook")
+    );
+    let mut rows = connection.prepare_cached(&sql)?;
+    let rows = rows.query_map(params![playbook, keep], |row| row.get::<_, Id>(0))?;
+    let mut runs: Vec<RunId> = rows.map(|id| id.map(|Id(run)| run)).collect::<Result<_, _>>()?;
+    runs.reverse();
+    Ok(runs)
+}
+
+/// Ends a run that waits, unless it began meanwhile.
+pub(super) fn drop_waiting(
+    writing: &Writing<'_>,
+    run: RunId,
+    error: &Value,
+    parent: Option<RunId>,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let dropped = writing
+        .connection
+        .prepare_cached(
+            "UPDATE run SET status = 'Cancelled', ended = ?2, error = ?3 WHERE id = ?1 AND status = 'Waiting'",
+        )?
+        .execute(params![Id(run), At(at), error.to_string()])?;
+    if let (1, Some(parent)) = (dropped, parent) {
+        outside::wake(writing.connection, parent)?;
+    }
+    Ok(dropped == 1)
 }
 
 pub(super) fn playbooks_waiting(connection: &Connection) -> Result<Vec<String>, StoreError> {

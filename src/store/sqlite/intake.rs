@@ -364,9 +364,6 @@ impl Door<'_> {
                 version: opening.version.clone(),
             });
         }
-        if let Some(room) = room {
-            room.drop_oldest(writing, self.at)?;
-        }
         Ok(Taken::Opened(from..runs.len()))
     }
 

@@ -23,6 +23,7 @@ use std::{path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
+use serde_json::Value;
 
 use super::{
     EventId, RunId, Store, StoreError, Version,
@@ -264,6 +265,21 @@ impl Store for SqliteStore {
     async fn promote(&self, playbook: &str, runs: Option<u32>, at: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
         let playbook = playbook.to_owned();
         self.write(move |writing| concurrency::promote(writing, &playbook, runs, at)).await
+    }
+
+    async fn waiting_beyond(&self, playbook: &str, keep: u32) -> Result<Vec<RunId>, StoreError> {
+        let playbook = playbook.to_owned();
+        self.ask(move |connection| concurrency::waiting_beyond(connection, &playbook, keep)).await
+    }
+
+    async fn drop_waiting(
+        &self,
+        run: RunId,
+        error: Value,
+        parent: Option<RunId>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |writing| concurrency::drop_waiting(writing, run, &error, parent, at)).await
     }
 
     async fn playbooks_waiting(&self) -> Result<Vec<String>, StoreError> {
