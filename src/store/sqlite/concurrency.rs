@@ -122,7 +122,7 @@ pub(super) fn waiting_beyond(connection: &Connection, playbook: &str, keep: u32)
 
 /// Ends a run that waits, unless it began meanwhile.
 pub(super) fn drop_waiting(
-    writing: &Writing<'_>,
+    writing: &mut Writing<'_>,
     run: RunId,
     error: &Value,
     parent: Option<RunId>,
@@ -135,7 +135,7 @@ pub(super) fn drop_waiting(
         )?
         .execute(params![Id(run), At(at), error.to_string()])?;
     if let (1, Some(parent)) = (dropped, parent) {
-        outside::wake(writing.connection, parent)?;
+        outside::wake(writing, parent)?;
     }
     Ok(dropped == 1)
 }
