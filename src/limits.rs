@@ -184,8 +184,8 @@ pub const VALUE_NESTING: usize = 100;
 pub const FORMAT_BYTES: usize = 1_000;
 /// Bytes of one XML that a function reads; its tree takes several times as much.
 pub const XML_BYTES: usize = 16 * 1024 * 1024;
-/// Nodes of one XML that a function reads.
-pub const XML_NODES: usize = 500_000;
+/// Nodes of one XML that a function reads; each takes some 200 bytes.
+pub const XML_NODES: usize = 250_000;
 /// Nesting of one XML's elements: its JSON must fit within [`VALUE_NESTING`], and reading and writing it recurse.
 pub const XML_NESTING: usize = 100;
 /// Prefixes of namespaces declared around one element; every name is looked up among them.

@@ -38,6 +38,14 @@ fn dates_follow_nets_standard_formats() {
         ],
     );
     formatted(
+        "formatDateTime('2026-03-05T14:07:09Z', variables.format, 'pt-BR')",
+        &[("m", "5 de março"), ("y", "março de 2026"), ("G", "05/03/2026 14:07:09")],
+    );
+    formatted(
+        "formatDateTime('2026-03-05T14:07:09Z', variables.format, 'ja-JP')",
+        &[("D", "2026年3月5日"), ("y", "2026年3月")],
+    );
+    formatted(
         "formatDateTime('2026-03-05T14:07:09Z', variables.format, 'de-DE')",
         &[("D", "Donnerstag, 5. März 2026"), ("g", "05.03.2026 14:07"), ("ddd d. MMM", "Do 5. Mär")],
     );

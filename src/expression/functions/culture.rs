@@ -83,6 +83,28 @@ fn patterns(name: &str) -> Option<Patterns> {
         "it_IT" => day_first("dd/MM/yyyy", "dddd d MMMM yyyy", "d MMMM"),
         "nl_NL" => day_first("d-M-yyyy", "dddd d MMMM yyyy", "d MMMM"),
         "pl_PL" => day_first("dd.MM.yyyy", "dddd, d MMMM yyyy", "d MMMM"),
+        "pt_BR" | "pt_PT" => Patterns {
+            year_month: "MMMM 'de' yyyy",
+            ..day_first("dd/MM/yyyy", "dddd, d 'de' MMMM 'de' yyyy", "d 'de' MMMM")
+        },
+        "da_DK" => day_first("dd-MM-yyyy", "d. MMMM yyyy", "d. MMMM"),
+        "nb_NO" => day_first("dd.MM.yyyy", "dddd d. MMMM yyyy", "d. MMMM"),
+        "fi_FI" => Patterns {
+            short_time: "H.mm",
+            long_time: "H.mm.ss",
+            ..day_first("d.M.yyyy", "dddd d. MMMM yyyy", "d. MMMM")
+        },
+        "cs_CZ" => Patterns {
+            short_time: "H:mm",
+            long_time: "H:mm:ss",
+            ..day_first("dd.MM.yyyy", "dddd d. MMMM yyyy", "d. MMMM")
+        },
+        "ja_JP" | "zh_CN" => Patterns {
+            short_time: "H:mm",
+            long_time: "H:mm:ss",
+            year_month: "yyyy'年'M'月'",
+            ..day_first(if name == "ja_JP" { "yyyy/MM/dd" } else { "yyyy/M/d" }, "yyyy'年'M'月'd'日'", "M'月'd'日'")
+        },
         "sv_SE" => day_first("yyyy-MM-dd", "'den 'd MMMM yyyy", "'den 'd MMMM"),
         _ => return None,
     })
