@@ -17,6 +17,7 @@ use larum::{
     store::Store,
     trigger::webhook::{CallbackKeys, KeyName},
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -445,6 +446,55 @@ async fn the_command_prints_addresses_that_count_until_their_key_is_changed() {
     let (code, _, err) = larum(&["hooks", "url", "alram"]);
     assert_eq!((code, &*err), (Some(1), "error: no playbook is called alram; did you mean alarm?\n"));
     assert_eq!(larum(&["hooks", "url", "alarm", "--expires", "soon"]).0, Some(2));
+}
+
+// --- whatever is sent ---
+
+proptest! {
+    #[test]
+    fn whatever_body_is_sent_is_read_or_refused(kind in content_types(), body in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let read = futures::executor::block_on(larum::content::value(kind.as_deref(), body.into()));
+        // What was read can be stored and read back.
+        if let Ok(value) = read {
+            let text = serde_json::to_string(&json!({"body": value})).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!({"body": value}));
+        }
+    }
+
+    #[test]
+    fn whatever_json_is_sent_comes_back(value in json_values()) {
+        let body = serde_json::to_vec(&value).unwrap();
+        let read = futures::executor::block_on(larum::content::value(Some("application/json"), body.into()));
+        prop_assert_eq!(read.unwrap(), value);
+    }
+}
+
+/// Content types a webhook may meet, and some it should not.
+fn content_types() -> impl Strategy<Value = Option<String>> {
+    let known = [
+        "application/json",
+        "text/plain; charset=utf-16",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=a",
+        "multipart/mixed; boundary=\"\"",
+    ];
+    let known = proptest::sample::select(known.map(str::to_owned).to_vec());
+    proptest::option::of(prop_oneof![known, ".*"])
+}
+
+fn json_values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 40, 5, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            proptest::collection::hash_map(".*", inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
 }
 
 // --- the gallery ---
