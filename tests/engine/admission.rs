@@ -380,3 +380,20 @@ async fn the_elements_of_a_report_wait_for_each_other_and_survive_a_crash() {
         house.living.engine.drain().await;
     }
 }
+
+#[tokio::test]
+async fn a_report_of_a_hundred_thousand_elements_is_taken_whole() {
+    let house = House::new(&guarded("split_on: \"@trigger.what\"\n  concurrency: {runs: 1}", HOLD)).await;
+    let rows: Vec<Value> = (0..100_000).map(|id| json!({"id": id})).collect();
+    let verdict = house.verdict(house.told("1", json!({"what": rows}))).await.unwrap();
+    let Verdict::Accepted { runs, .. } = verdict else { panic!("not taken") };
+    assert_eq!(runs.len(), 100_000);
+    assert_eq!(runs.iter().filter(|run| !run.waiting).count(), 1);
+    for at in [0, 1, 50_000, 99_999] {
+        let outputs: Value = serde_json::from_str(&house.stored(runs[at].run).await.outputs).unwrap();
+        assert_eq!(outputs["body"], json!({"id": at}));
+    }
+    let more: Vec<Value> = (0..100_001).map(|id| json!({"id": id})).collect();
+    let run = house.report("2", json!({"what": more})).await.unwrap();
+    assert_eq!(house.status(run).await, RunStatus::Waiting);
+}

@@ -29,7 +29,11 @@ impl Room {
     pub(super) fn of(writing: &mut Writing<'_>, playbook: i64, limit: Concurrency) -> Result<Self, StoreError> {
         mark(writing, playbook)?;
         let running = count(writing.connection, playbook, "Running")?;
-        let waiting = count(writing.connection, playbook, "Waiting")?;
+        let waiting = match limit.overflow {
+            Overflow::Reject { .. } => count(writing.connection, playbook, "Waiting")?,
+            // However many: it makes no difference.
+            Overflow::Queue | Overflow::DropOldest { .. } => 0,
+        };
         Ok(Self { limit, running, waiting })
     }
 
