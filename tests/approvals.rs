@@ -192,6 +192,26 @@ async fn a_forged_link_or_another_site_decides_nothing() {
 }
 
 #[tokio::test]
+async fn the_gallerys_question_becomes_an_incident_that_says_what_was_decided() {
+    let site = served(&[include_str!("../playbooks/ask-before-blocking-an-account.yaml")], |_| {}).await;
+    let report = json!({"account": "ann", "why": "two countries"}).to_string();
+    assert_eq!(site.post_json("/forms/account", &report).await.status, 202);
+    let asked = mails(&site, 1).await;
+    assert_eq!((&*asked[0].to, &*asked[0].subject), ("soc-lead@example.com", "Block ann?"));
+    assert_eq!(confirm(&site, &asked[0].links()[0]).await.status, 200);
+    assert_eq!(ended(&site).await, RunStatus::Succeeded);
+    let incident = site.store.incident(1).await.unwrap().unwrap();
+    assert_eq!((&*incident.title, &*format!("{:?}", incident.severity)), ("ann: Block", "High"));
+    assert_eq!(incident.description, "Decided by soc-lead@example.com.\n\ntwo countries");
+
+    assert_eq!(site.post_json("/forms/account", &report).await.status, 202);
+    mails(&site, 2).await;
+    site.clock.advance(Span::hours(4));
+    ended(&site).await;
+    assert_eq!(site.store.incident(2).await.unwrap().unwrap().title, "ann: nobody decided");
+}
+
+#[tokio::test]
 async fn an_html_question_is_sent_as_html_and_shown_as_text() {
     let playbook = ASKS
         .replace("to: \"Lead <lead@example.com>; deputy@example.com\"", "to: lead@example.com\n      is_html: true")

@@ -70,6 +70,7 @@ fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
     assert_eq!(
         names,
         [
+            "ask-before-blocking-an-account",
             "create-incident-from-form",
             "create-incident-from-labelled-mail",
             "create-incident-from-shared-mailbox",

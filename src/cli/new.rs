@@ -17,6 +17,7 @@ macro_rules! gallery {
 }
 
 gallery![
+    "ask-before-blocking-an-account",
     "create-incident-from-form",
     "create-incident-from-labelled-mail",
     "create-incident-from-shared-mailbox",
