@@ -94,9 +94,18 @@ impl Site {
         ))
     }
 
+    /// Presses the button of the page behind an approval's link.
+    pub fn confirm(&self, path: &str) -> Answer {
+        let answer = self.ask(&format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n\r\n",
+            self.address
+        ));
+        answer.expect("an answer")
+    }
+
     fn ask(&self, request: &str) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     Machine,
-    reason::{self, Why},
-    state::{Ending, Phase, Place},
+    reason::{self, Cause, Why},
+    state::{Ending, Kept, Phase, Place},
     status, turns,
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Machine {
     }
 
     /// Ends an action together with what surrounds it.
-    pub(super) fn interrupt(&mut self, plan: &Plan, at: Place, why: &'static str, out: &mut Vec<Command>) {
+    pub(super) fn interrupt(&mut self, plan: &Plan, at: Place, why: Cause, out: &mut Vec<Command>) {
         let status = match self.slot(plan, at).phase {
             Phase::Done => return,
             Phase::Idle | Phase::Ready => ActionStatus::Skipped,
@@ -85,7 +85,7 @@ impl Machine {
         plan: &Plan,
         status: RunStatus,
         error: Option<Value>,
-        why: &'static str,
+        why: Cause,
         out: &mut Vec<Command>,
     ) {
         for frame in 0..super::count(&self.frames) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Machine, Reply,
-    reason::{self, Why},
+    reason::{self, Cause, Why},
     sight::Sight,
     state::{Ending, Kept, Phase, Place, Purpose},
 };
@@ -165,7 +165,7 @@ impl Machine {
             }
         };
         self.close(plan, at, Ending::succeeded("NotSpecified"), out);
-        self.stop(plan, status, error, "the run was terminated", out);
+        self.stop(plan, status, error, Cause::RunTerminated, out);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Machine, Reply, draw,
-    reason::Why,
+    reason::{Cause, Why},
     state::{Attempt, Ending, Kept, Phase, Place, Purpose},
 };
 use crate::{
@@ -38,7 +38,7 @@ impl Machine {
             Event::Returned { step, outcome, .. } => self.returned(plan, &step, outcome, out),
             Event::Replied { .. } => self.replied(plan, out),
             Event::Cancelled { .. } => {
-                self.stop(plan, RunStatus::Cancelled, None, "the run was cancelled", out);
+                self.stop(plan, RunStatus::Cancelled, None, Cause::RunCancelled, out);
             }
         }
     }
@@ -189,7 +189,7 @@ impl Machine {
                 work.timeout = None;
                 self.drop_work(plan, at, out);
                 for inner in self.inside(plan, at) {
-                    self.interrupt(plan, inner, "the action it belongs to timed out", out);
+                    self.interrupt(plan, inner, Cause::ContainerTimedOut, out);
                 }
                 self.end(plan, at, Ending::why(ActionStatus::TimedOut, Why::TimedOut), out);
             }

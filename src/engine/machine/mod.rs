@@ -26,6 +26,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use self::reason::Cause;
 use self::state::{Frame, Phase, Place, Purpose, Slot};
 use super::{
     Step,
@@ -314,11 +315,11 @@ impl Machine {
         if self.now >= self.deadline() {
             let message = format!("The run lasted longer than {} days.", limits::RUN_DURATION.as_secs() / 86_400);
             let error = reason::run_error("RunTimedOut", &message);
-            self.stop(plan, RunStatus::TimedOut, Some(error), "the run lasted too long", out);
+            self.stop(plan, RunStatus::TimedOut, Some(error), Cause::RunTooLong, out);
         } else if self.events >= limits::JOURNAL_EVENTS {
             let message = format!("The run's journal holds {} events, the most there may be.", limits::JOURNAL_EVENTS);
             let error = reason::run_error("JournalFull", &message);
-            self.stop(plan, RunStatus::Failed, Some(error), "the journal is full", out);
+            self.stop(plan, RunStatus::Failed, Some(error), Cause::JournalFull, out);
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum Why {
     /// Its own `timeout:` passed.
     TimedOut,
     /// The run, or the container, ended before it did.
-    Terminated(&'static str),
+    Terminated(Cause),
     /// Nobody waits for the answer any more.
     NobodyWaits,
 }
@@ -73,7 +73,8 @@ impl Why {
             Self::ActionFailed => action_failed(),
             Self::InnerTimedOut => inner_timed_out(),
             Self::TimedOut => error("ActionTimedOut", format!("The execution of template action '{id}' timed out.")),
-            Self::Terminated(why) => {
+            Self::Terminated(cause) => {
+                let why = cause.words();
                 error("Terminated", format!("The execution of template action '{id}' ended early: {why}."))
             }
             Self::NobodyWaits => error(
@@ -82,6 +83,28 @@ impl Why {
                     "The execution of template action '{id}' is skipped: the caller no longer waits for a response."
                 ),
             ),
+        }
+    }
+}
+
+/// What ended an action early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    RunTerminated,
+    RunCancelled,
+    RunTooLong,
+    JournalFull,
+    ContainerTimedOut,
+}
+
+impl Cause {
+    fn words(self) -> &'static str {
+        match self {
+            Self::RunTerminated => "the run was terminated",
+            Self::RunCancelled => "the run was cancelled",
+            Self::RunTooLong => "the run lasted too long",
+            Self::JournalFull => "the journal is full",
+            Self::ContainerTimedOut => "the action it belongs to timed out",
         }
     }
 }

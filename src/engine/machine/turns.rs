@@ -102,7 +102,6 @@ impl Machine {
             let left = turns.items.len() > turns.frames.len();
             if turns.open == 0 && !left {
                 let status = turns.status.unwrap_or(ActionStatus::Succeeded);
-                // No expression can reach them any more.
                 self.slot_mut(plan, at).work().turns.get_or_insert_default().items = Vec::new();
                 return Some(of(status));
             }
@@ -115,14 +114,20 @@ impl Machine {
 
     /// An iteration's last action has ended; the loop's own end, when it was the last.
     pub(super) fn iteration_ended(&mut self, plan: &Plan, frame: u32) -> Option<(Place, Ending)> {
-        let Frame { region, owner, slots, .. } = &self.frames[frame as usize];
+        let Frame { region, owner, iteration, slots, open } = &mut self.frames[frame as usize];
         let at = (*owner)?;
+        let iteration = *iteration as usize;
         let list = &plan.lists[plan.regions[*region as usize].list as usize];
         let status = status::of_list(plan, slots, list);
+        *open = Box::default();
         let turns = self.slot_mut(plan, at).work().turns.get_or_insert_default();
         turns.open = turns.open.saturating_sub(1);
         let ending = if matches!(plan.node_at(at.index).kind, Kind::ForEach { .. }) {
             turns.status = Some(worse(turns.status, status));
+            // No expression can reach it any more.
+            if let Some(item) = turns.items.get_mut(iteration) {
+                item.take();
+            }
             if turns.items.len() > limits::WHOLE_ITERATIONS {
                 self.put_away(plan, frame);
             }
