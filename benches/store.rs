@@ -91,7 +91,7 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
         status: RunStatus::Succeeded,
         at: Utc::now(),
         error: None,
-        actions,
+        actions: actions.into(),
         fallback: None,
         parent: None,
     };

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
@@ -116,7 +117,7 @@ async fn close(
     let (run, at) = (stored.run, shared.services.clock.now());
     let parent = children::parent(&info(stored));
     let finish = || {
-        let (error, actions) = (error.cloned(), actions.to_owned());
+        let (error, actions) = (error.cloned(), Bytes::copy_from_slice(actions.as_bytes()));
         let fallback = report.and_then(|report| fallback::for_run(report, true, status, error.as_ref()));
         shared.services.store.finish(Finish { run, status, at, error, actions, fallback, parent })
     };
@@ -641,18 +642,11 @@ impl<'s> Run<'s> {
         let (run, at) = (self.id(), self.at());
         let store = &self.shared.services.store;
         let wanted = self.plan.playbook.fallback && self.incident.is_none();
+        let actions = Bytes::from(self.machine.take_records());
         let parent = children::parent(&self.info);
         let finish = || {
             let fallback = fallback::for_run(&self.info, wanted, status, error.as_ref());
-            store.finish(Finish {
-                run,
-                status,
-                at,
-                error: error.clone(),
-                actions: self.machine.records(),
-                fallback,
-                parent,
-            })
+            store.finish(Finish { run, status, at, error: error.clone(), actions: actions.clone(), fallback, parent })
         };
         if let Some(incident) = self.shared.patiently(finish).await? {
             self.made(incident.number);

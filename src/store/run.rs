@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -182,7 +183,7 @@ pub struct Finish {
     /// `{code, message}` of a run that failed.
     pub error: Option<Value>,
     /// The action records, JSON text.
-    pub actions: String,
+    pub actions: Bytes,
     /// Made in the same transaction when the run itself made no incident.
     pub fallback: Option<Fallback>,
     /// The run whose step started this one; it has something to do again.

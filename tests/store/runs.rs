@@ -84,7 +84,7 @@ async fn a_run_that_ended_stays_ended() {
     let error = serde_json::json!({"code": "Boom", "message": "it went wrong"});
     let failed = Finish {
         error: Some(error.clone()),
-        actions: r#"[{"id":"create"}]"#.to_owned(),
+        actions: r#"[{"id":"create"}]"#.into(),
         ..ends(run, RunStatus::Failed, 3)
     };
     kit.store.finish(failed).await.unwrap();

@@ -18,6 +18,7 @@ use crate::{
         plan::{Index, Plan},
         secrets::without_credentials,
     },
+    limits,
     playbook::ActionStatus,
     redaction::REDACTED,
 };
@@ -122,17 +123,72 @@ impl Machine {
     /// has ended. `secure:` fields and secrets are left out.
     #[must_use]
     pub fn records(&self) -> String {
-        let mut text = String::from("[");
-        for &index in &self.plan.regions[0].nodes {
-            self.write(Place { index, frame: 0 }, &mut text);
-        }
-        text.push(']');
+        let mut text = String::new();
+        self.list(&mut text);
         text
     }
 
-    fn write(&self, at: Place, text: &mut String) {
+    /// The same, once the run has ended: what iterations took and gave is let go as it is written, so that a long loop is
+    /// not held twice.
+    pub fn take_records(&mut self) -> String {
+        if self.frames.len() <= limits::WHOLE_ITERATIONS {
+            return self.records();
+        }
+        // A text that grows is copied again and again, and held twice meanwhile.
+        let mut size = Size::default();
+        self.list(&mut size);
+        let mut text = String::with_capacity(size.0);
+        let plan = self.plan.clone();
+        text.add("[");
+        for &index in &plan.regions[0].nodes {
+            let at = Place { index, frame: 0 };
+            let frames = self.slot(&plan, at).turns().map(|turns| turns.frames.clone()).unwrap_or_default();
+            let Some(body) = plan.node_at(index).kind.body().filter(|_| !frames.is_empty()) else {
+                self.write(at, &mut text);
+                continue;
+            };
+            self.write_one(at, &mut text);
+            for frame in frames {
+                for &index in &plan.regions[body as usize].nodes {
+                    self.write(Place { index, frame }, &mut text);
+                }
+                self.frames[frame as usize].slots = Box::default();
+            }
+        }
+        text.add("]");
+        text
+    }
+
+    fn list(&self, out: &mut impl Sink) {
+        out.add("[");
+        for &index in &self.plan.regions[0].nodes {
+            self.write(Place { index, frame: 0 }, out);
+        }
+        out.add("]");
+    }
+
+    /// A record, and those of everything inside.
+    fn write(&self, at: Place, out: &mut impl Sink) {
         let plan = &*self.plan;
         let node = plan.node_at(at.index);
+        self.write_one(at, out);
+        let Some(body) = node.kind.body() else { return };
+        let frames = self.slot(plan, at).turns().map(|turns| turns.frames.as_slice()).unwrap_or_default();
+        for &frame in frames {
+            for &index in &plan.regions[body as usize].nodes {
+                self.write(Place { index, frame }, out);
+            }
+        }
+        if frames.is_empty() {
+            // What is inside of loops in it did not run for the same reason.
+            for index in node.subtree.clone().skip(1) {
+                self.push(&ActionRecord::never(plan, index, at.index), out);
+            }
+        }
+    }
+
+    fn write_one(&self, at: Place, out: &mut impl Sink) {
+        let node = self.plan.node_at(at.index);
         let mut record = ActionRecord::of(self, at);
         let hidden = || Cow::Owned(Kept::Whole(Arc::new(Value::String(REDACTED.to_owned()))));
         if node.secure_inputs {
@@ -141,32 +197,49 @@ impl Machine {
         if node.secure_outputs {
             record.outputs = record.outputs.map(|_| hidden());
         }
-        self.push(&record, text);
-        let Some(body) = node.kind.body() else { return };
-        let frames = self.slot(plan, at).turns().map(|turns| turns.frames.as_slice()).unwrap_or_default();
-        for &frame in frames {
-            for &index in &plan.regions[body as usize].nodes {
-                self.write(Place { index, frame }, text);
-            }
-        }
-        if frames.is_empty() {
-            // What is inside of loops in it did not run for the same reason.
-            for index in node.subtree.clone().skip(1) {
-                self.push(&ActionRecord::never(plan, index, at.index), text);
-            }
-        }
+        self.push(&record, out);
     }
 
-    fn push(&self, record: &ActionRecord<'_>, text: &mut String) {
-        if text.len() > 1 {
-            text.push(',');
+    fn push(&self, record: &ActionRecord<'_>, out: &mut impl Sink) {
+        if out.length() > 1 {
+            out.add(",");
         }
         if self.trigger.secrets.is_empty() {
-            text.push_str(&serde_json::to_string(record).unwrap_or_default());
+            out.add(&serde_json::to_string(record).unwrap_or_default());
             return;
         }
         let mut clean = serde_json::to_value(record).unwrap_or_default();
         self.trigger.secrets.redact(&mut clean);
-        text.push_str(&clean.to_string());
+        out.add(&clean.to_string());
+    }
+}
+
+/// Takes the text of records.
+trait Sink {
+    fn add(&mut self, text: &str);
+    fn length(&self) -> usize;
+}
+
+impl Sink for String {
+    fn add(&mut self, text: &str) {
+        self.push_str(text);
+    }
+
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+/// How long the text would be.
+#[derive(Default)]
+struct Size(usize);
+
+impl Sink for Size {
+    fn add(&mut self, text: &str) {
+        self.0 += text.len();
+    }
+
+    fn length(&self) -> usize {
+        self.0
     }
 }

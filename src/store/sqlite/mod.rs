@@ -258,7 +258,7 @@ impl Store for SqliteStore {
     }
 
     async fn finish(&self, finish: Finish) -> Result<Option<Incident>, StoreError> {
-        let actions = Dense::of(finish.actions.as_bytes());
+        let actions = Dense::of(&finish.actions);
         self.write_checked(move |writing| runs::finish(writing, finish, &actions)).await
     }
 
