@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Machine,
     reason::{self, Cause, Why},
-    state::{Ending, Kept, Phase, Place},
+    state::{Ending, Phase, Place},
     status, turns,
 };
 use crate::{
