@@ -117,7 +117,8 @@ async fn what_admits_a_caller_is_not_kept() {
 #[tokio::test]
 async fn a_body_is_delivered_by_its_type_and_parameters_by_their_names() {
     let site = site(&[OPEN, SIGNED]).await;
-    let cases: [(&str, &str, &[(&str, &str)], &str); 5] = [
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 5] = [
         ("POST", "/hooks/open", &[("content-type", "text/plain")], "hello"),
         ("POST", "/hooks/open", &[("content-type", "application/x-www-form-urlencoded")], "a=1&a=2"),
         ("PUT", "/hooks/open", &[], "\u{0}\u{1}"),
@@ -204,7 +205,8 @@ async fn a_wrong_or_missing_signature_is_401_and_nothing_is_stored() {
     let site = site(&[GITHUB]).await;
     let body = r#"{"action": "opened"}"#;
     let good = signature(body);
-    let cases: [(&str, Vec<(&str, &str)>, &str); 4] = [
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str);
+    let cases: [Case<'_>; 4] = [
         ("no signature", vec![JSON], body),
         ("another body's signature", vec![JSON, ("x-hub-signature-256", &good)], r#"{"action": "closed"}"#),
         ("no signature at all", vec![JSON, ("x-hub-signature-256", "sha256=zz")], body),
