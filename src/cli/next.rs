@@ -174,7 +174,13 @@ mod tests {
         };
         write("nightly", "schedule: {cron: \"30 2 * * *\", time_zone: Europe/Berlin}");
         write("by-hand", "manual: {}");
-        let config = Config { playbooks: vec![folder.path().to_owned()], ..Config::default() };
+        write(
+            "review",
+            "schedule: {frequency: month, start_time: 2026-01-01T09:00:00, time_zone: W. Europe Standard Time, schedule: {monthly_occurrences: [{day: Friday, occurrence: -1}]}}",
+        );
+        write("pulse", "schedule: {frequency: hour, interval: 6}");
+        let data = folder.path().join("larum-data");
+        let config = Config { playbooks: vec![folder.path().to_owned()], data, ..Config::default() };
         let args = Line::try_parse_from([&["next"], arguments].concat()).expect("arguments").args;
         let now = "2026-11-24T09:00:00Z".parse().expect("an instant");
         let mut out = Vec::new();
@@ -204,6 +210,19 @@ mod tests {
     #[test]
     fn ticks_are_data() {
         insta::assert_snapshot!(next(&["nightly", "-n", "2", "--from", "2026-10-25", "--output", "json"]));
+    }
+
+    #[test]
+    fn a_recurrence_has_ticks_too_and_one_without_a_start_is_counted_from_now() {
+        assert_eq!(
+            next(&["review", "-n", "2"]),
+            "Fri 2026-11-27 09:00:00 CET    2026-11-27T08:00:00Z\nFri 2026-12-25 09:00:00 CET    2026-12-25T08:00:00Z\n"
+        );
+        assert_eq!(
+            next(&["pulse", "-n", "2"]),
+            "Tue 2026-11-24 15:00:00 UTC    2026-11-24T15:00:00Z\nTue 2026-11-24 21:00:00 UTC    2026-11-24T21:00:00Z\n"
+        );
+        insta::assert_snapshot!(next(&["review", "-n", "1", "--output", "json"]));
     }
 
     #[test]

@@ -68,7 +68,7 @@ struct Show {
 
 fn status(text: &str) -> Result<RunStatus, String> {
     RunStatus::parse(text)
-        .ok_or_else(|| "it must be Running, Succeeded, Failed, TimedOut, Cancelled or Suspended".to_owned())
+        .ok_or_else(|| "it must be Waiting, Running, Succeeded, Failed, TimedOut, Cancelled or Suspended".to_owned())
 }
 
 /// Runs the command.

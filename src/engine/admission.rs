@@ -41,8 +41,7 @@ pub fn decide(live: &Live, arrival: &Arrival<'_>) -> Result<Listening, StoreErro
             return Ok(Listening { playbook: live.playbook.name.clone(), decision: Decision::Skip { because } });
         }
     };
-    let mut seeds = Vec::new();
-    seeds.resize(deliveries.len() * SEED, 0);
+    let mut seeds = vec![0; deliveries.len() * SEED];
     getrandom::fill(&mut seeds).map_err(|error| StoreError::Failed(error.to_string().into()))?;
     let seeds = seeds.as_chunks::<SEED>().0;
     let runs = deliveries.into_iter().zip(seeds);
@@ -65,8 +64,8 @@ enum Sorted {
 
 impl Sorted {
     /// Nothing falls silent: a run that ends failed, as one whose first action cannot be evaluated does.
-    fn fault(message: String) -> Self {
-        Self::Deliver(vec![Delivery::Fault(json!({"code": "InvalidTemplate", "message": message}))])
+    fn fault(message: impl Into<String>) -> Self {
+        Self::Deliver(vec![Delivery::Fault(json!({"code": "InvalidTemplate", "message": message.into()}))])
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{
     DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc, Weekday,
 };
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::wall_clock::instant_of;
 
@@ -65,7 +65,7 @@ pub struct Slots {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub minutes: Vec<u32>,
     /// Of a week.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
     pub week_days: Vec<Weekday>,
     /// Of a month: 1 to 31, or -1 (the last day) to -31.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,8 +84,31 @@ impl Slots {
 /// A weekday within a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Occurrence {
+    #[serde(serialize_with = "name")]
     pub day: Weekday,
     pub occurrence: i32,
+}
+
+/// The weekdays as they are written.
+pub(super) const WEEKDAYS: &[(&str, Weekday)] = &[
+    ("Monday", Weekday::Mon),
+    ("Tuesday", Weekday::Tue),
+    ("Wednesday", Weekday::Wed),
+    ("Thursday", Weekday::Thu),
+    ("Friday", Weekday::Fri),
+    ("Saturday", Weekday::Sat),
+    ("Sunday", Weekday::Sun),
+];
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn name<S: Serializer>(day: &Weekday, serializer: S) -> Result<S::Ok, S::Error> {
+    let name = WEEKDAYS.iter().find(|(_, known)| known == day).map(|(name, _)| *name);
+    name.serialize(serializer)
+}
+
+fn names<S: Serializer>(days: &[Weekday], serializer: S) -> Result<S::Ok, S::Error> {
+    let wanted = WEEKDAYS.iter().filter(|(_, day)| days.contains(day));
+    serializer.collect_seq(wanted.map(|(name, _)| name))
 }
 
 /// No tick lies in a later year; time zones are not known beyond that, and a schedule that never fires comes to an end.

@@ -274,7 +274,7 @@ fn say(playbook: &str, due: &Due, verdict: &Verdict) {
             tracing::info!(playbook, %tick, because, "tick skipped");
         }
         (Verdict::Skipped { because } | Verdict::Busy { because }, Fate::Start { .. }) => {
-            tracing::info!(playbook, %tick, because, "tick skipped")
+            tracing::info!(playbook, %tick, because, "tick skipped");
         }
         (Verdict::Duplicate { run, .. }, _) => {
             let run = run.map(|run| run.to_string());

@@ -1,8 +1,12 @@
-use larum::store::{
-    Store, StoreError,
-    intake::{Uniqueness, Verdict},
-    query::HistoryOutcome,
-    run::RunStatus,
+use larum::{
+    playbook::{Concurrency, Overflow},
+    store::{
+        Store, StoreError,
+        intake::{Decision, Uniqueness, Verdict},
+        mailbox::{MailTaskKind, MessageRef, NewMailTask},
+        query::HistoryOutcome,
+        run::RunStatus,
+    },
 };
 
 use crate::kit::*;
@@ -167,4 +171,33 @@ async fn an_event_id_that_was_used_before_is_an_error_and_loses_nothing() {
     kit.accept(vec![first]).await;
     assert!(matches!(kit.store.accept(intake("soc", vec![second])).await, Err(StoreError::Failed(_))));
     assert_eq!(kit.store.runs(Default::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_for_which_there_is_no_room_is_left_as_it_is_in_its_mailbox() {
+    let kit = Kit::new().await;
+    let message = MessageRef::Maildir { base_name: "1.host".to_owned() };
+    let limited = |key: &str| {
+        let mut report = keyed(key);
+        let Decision::Start(opening) = &mut report.playbooks[0].decision else { unreachable!() };
+        opening.limit = Some(Concurrency { runs: 1, overflow: Overflow::Reject { waiting: 0 } });
+        let tasks = [MailTaskKind::ToCur, MailTaskKind::MarkSeen, MailTaskKind::MoveTo("Filed".to_owned())];
+        report.mail_tasks = tasks.map(|what| NewMailTask { message: message.clone(), what }).to_vec();
+        report
+    };
+    let tasks = async || kit.store.mail_tasks(&feed("soc"), 10).await.unwrap();
+    let verdicts = kit.store.accept(intake("soc", vec![limited("1"), limited("2")])).await.unwrap();
+    assert!(matches!(verdicts[..], [Verdict::Accepted { .. }, Verdict::Busy { .. }]), "{verdicts:?}");
+    assert_eq!(
+        tasks().await.len(),
+        3,
+        "those of the first; of the second only that its file was read, which is the same"
+    );
+    let kinds: Vec<_> = tasks().await.into_iter().map(|task| task.task.what).collect();
+    kit.store.mail_tasks_done(&tasks().await.iter().map(|task| task.id).collect::<Vec<_>>()).await.unwrap();
+    assert!(kinds.contains(&MailTaskKind::MarkSeen));
+    let again = kit.store.accept(intake("soc", vec![limited("2")])).await.unwrap();
+    assert!(matches!(again[..], [Verdict::Busy { .. }]), "it was not taken, so it is no duplicate: {again:?}");
+    let kinds: Vec<_> = tasks().await.into_iter().map(|task| task.task.what).collect();
+    assert_eq!(kinds, [MailTaskKind::ToCur]);
 }

@@ -7,6 +7,7 @@ use std::{
 
 use larum::store::{
     Store,
+    intake::{Decision, Delivery, NewRun, Verdict},
     query::RunFilter,
     run::{Record, RunStatus},
 };
@@ -135,4 +136,33 @@ async fn files_of_an_intake_that_was_never_committed_go_with_the_next_prune() {
     let kit = kit.reopened();
     kit.store.prune(at(60)).await.unwrap();
     assert_eq!(files(kit.data.path()), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn the_elements_of_a_split_report_go_with_their_runs_and_the_report_with_the_last() {
+    let kit = Kit::new().await;
+    let element = |byte: char| format!(r#"{{"body":"{}"}}"#, byte.to_string().repeat(100_000));
+    let mut report = keyed("k");
+    let event = report.event;
+    let Decision::Start(opening) = &mut report.playbooks[0].decision else { unreachable!() };
+    opening.runs = ('a'..='c')
+        .map(|byte| NewRun { run: uuid::Uuid::now_v7(), seed: [7; 32], delivery: Delivery::Part(element(byte).into()) })
+        .collect();
+    let runs = started(&kit.accept(vec![report]).await[0]);
+    assert_eq!(files(kit.data.path()).len(), 3);
+    let delivered = kit.store.load_run(runs[1]).await.unwrap().unwrap();
+    assert_eq!((delivered.event, &*delivered.outputs), (event, element('b').as_str()));
+    // The second comes to an incident; its element stays with it.
+    kit.file(runs[1], 0, "stranger").await;
+    for (run, minutes) in [(runs[0], 10), (runs[1], 20), (runs[2], 30)] {
+        kit.store.finish(ends(run, RunStatus::Succeeded, minutes)).await.unwrap();
+    }
+    assert_eq!(kit.store.prune(at(15)).await.unwrap(), 1);
+    assert!(kit.store.event(event).await.unwrap().is_some());
+    assert!(kit.store.load_run(runs[2]).await.unwrap().is_some());
+    assert_eq!(kit.store.prune(at(60)).await.unwrap(), 2);
+    assert!(kit.store.event(event).await.unwrap().is_some(), "an incident names it");
+    let left = files(kit.data.path());
+    assert_eq!(left.len(), 1, "the element of the incident: {left:?}");
+    assert!(matches!(kit.accept(vec![keyed("k")]).await[..], [Verdict::Duplicate { .. }]));
 }

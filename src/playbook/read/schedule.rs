@@ -7,7 +7,7 @@ use crate::{
     expression,
     playbook::{
         Missed, ScheduleTrigger, Timing, cron,
-        recurrence::{Frequency, Moment, Occurrence, Recurrence, Slots},
+        recurrence::{Frequency, Moment, Occurrence, Recurrence, Slots, WEEKDAYS},
     },
     yaml::{Fields, Given, Value},
 };
@@ -20,16 +20,6 @@ const FREQUENCIES: &[(&str, (Frequency, u64))] = &[
     ("day", (Frequency::Day, 500)),
     ("week", (Frequency::Week, 71)),
     ("month", (Frequency::Month, 16)),
-];
-
-const WEEKDAYS: &[(&str, Weekday)] = &[
-    ("Monday", Weekday::Mon),
-    ("Tuesday", Weekday::Tue),
-    ("Wednesday", Weekday::Wed),
-    ("Thursday", Weekday::Thu),
-    ("Friday", Weekday::Fri),
-    ("Saturday", Weekday::Sat),
-    ("Sunday", Weekday::Sun),
 ];
 
 /// Years a start or an end may lie in.

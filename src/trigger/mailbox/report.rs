@@ -81,7 +81,7 @@ pub(super) fn sort(
     let read = std::panic::catch_unwind(AssertUnwindSafe(|| mail::read(&raw, mail.received)));
     let reason = match read {
         Ok(Ok(message)) => {
-            return report(message, raw, mail.message, feed, live, door, vault, at).map(Sorted::Report);
+            return report(message, raw, mail.message, feed, live, door, vault).map(Sorted::Report);
         }
         Ok(Err(unreadable)) => unreadable.to_string(),
         Err(panic) => format!("reading it failed by a mistake of Larum's own: {}", panic_text(panic.as_ref())),
@@ -136,13 +136,12 @@ fn report(
     live: &[Live],
     door: &Door,
     vault: &Vault,
-    at: DateTime<Utc>,
 ) -> Result<Report, StoreError> {
     let Message { trigger, message_id, content_hash, remarks, subject } = message;
     let outputs =
         if remarks.is_empty() { json!({"body": trigger}) } else { json!({"body": trigger, "remarks": remarks}) };
     let outputs: Arc<str> = Arc::from(outputs.to_string());
-    let arrival = Arrival { kind: "mailbox", event: Uuid::now_v7(), outputs: &outputs, at };
+    let arrival = Arrival { kind: "mailbox", event: Uuid::now_v7(), outputs: &outputs, at: door.clock.now() };
     let own = message_id.as_deref().is_some_and(|id| guard::is_own_message_id(vault, id));
     let mut playbooks = Vec::new();
     let (mut seen, mut target) = (false, None);
