@@ -75,10 +75,10 @@ impl World {
     }
 }
 
-/// The one playbook of these tests, with a schedule of these keys.
-fn report(keys: &str) -> (Bundle, Playbook) {
+/// The one playbook of these tests, with a schedule of these keys and this line beside it.
+fn report(keys: &str, beside: &str) -> (Bundle, Playbook) {
     let source = format!(
-        "name: report\ntrigger:\n  schedule: {{{keys}}}\n\
+        "name: report\ntrigger:\n  schedule: {{{keys}}}\n  {beside}\n\
          actions:\n  - id: note\n    action: compose\n    with: {{inputs: \"@trigger.scheduledTime\"}}\n"
     );
     let bundle =
@@ -88,9 +88,10 @@ fn report(keys: &str) -> (Bundle, Playbook) {
     (bundle, playbook)
 }
 
-/// Puts it in force, in Berlin.
+/// Puts it in force, in Berlin; a second line of `keys` stands beside the schedule.
 async fn put_in_force(door: &Door, keys: &str) {
-    let (bundle, playbook) = report(&format!("{keys}, time_zone: Europe/Berlin"));
+    let (keys, beside) = keys.split_once('\n').unwrap_or((keys, ""));
+    let (bundle, playbook) = report(&format!("{keys}, time_zone: Europe/Berlin"), beside);
     let version = Version {
         id: bundle.version(),
         playbook: playbook.name.clone(),
@@ -283,6 +284,21 @@ async fn a_clock_set_back_repeats_no_tick_and_silences_nothing() {
     larum.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_that_the_conditions_skip_is_covered_by_the_next_run() {
+    let world = World::at("08:30:00");
+    let condition = "@not(startsWith(trigger.scheduledTime, '2026-11-24T10'))";
+    let larum = world.follow(&format!("cron: \"0 * * * *\"\nconditions: [\"{condition}\"]")).await;
+    larum.feed(|feed| feed.cursor.is_some()).await;
+    world.clock.set(at("09:00:00"));
+    larum.ticks(1).await;
+    world.clock.set(at("10:00:00"));
+    larum.feed(|feed| feed.skipped == 1).await;
+    world.clock.set(at("11:00:00"));
+    assert_eq!(larum.ticks(2).await, ["09:00, before never, missed 0", "11:00, before 09:00, missed 0"]);
+    larum.stop().await;
+}
+
 #[derive(Deserialize)]
 struct Row {
     zone: String,
@@ -295,7 +311,7 @@ struct Row {
 fn timetable(schedule: &Value, zone: &str) -> Timetable {
     let keys = schedule.as_object().unwrap().iter().map(|(key, value)| format!("{key}: {value}"));
     let keys = keys.chain([format!("time_zone: {zone}")]).collect::<Vec<_>>().join(", ");
-    let (_, playbook) = report(&keys);
+    let (_, playbook) = report(&keys, "");
     let Trigger::Schedule(trigger) = playbook.trigger else { panic!("{keys}") };
     trigger.timetable(DateTime::UNIX_EPOCH).unwrap()
 }

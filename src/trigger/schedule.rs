@@ -195,11 +195,13 @@ impl Watched {
             let (mut at, mut last) = (self.at, self.last);
             let mut reports = Vec::with_capacity(count);
             for due in batch {
-                reports.push(self.report(door, due, last)?);
+                let report = self.report(door, due, last)?;
                 at = due.tick;
-                if let Fate::Start { .. } = due.fate {
+                // A tick that the playbook's conditions skip is none that a run stands for.
+                if report.playbooks.iter().any(|listening| listening.runs().next().is_some()) {
                     last = Some(due.tick);
                 }
+                reports.push(report);
             }
             let verdicts = door
                 .take(Intake {
