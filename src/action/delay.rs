@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_wait_ends_when_its_time_has_come() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default();
-        let until = |read: fn(&Value, DateTime<Utc>) -> Result<DateTime<Utc>, Box<Outcome>>, given| {
+        let until = |read: super::super::Until, given| {
             read(&given, now)
                 .map(|until| (until - now).num_seconds())
                 .map_err(|outcome| outcome.error.map(|error| error.message).unwrap_or_default())

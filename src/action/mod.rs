@@ -55,7 +55,7 @@ pub enum Nature {
     /// Changes the variable that its `name` names: the value there is now, the variable's type, the input.
     Variable(Change),
     /// Waits, without memory, until the instant it gives.
-    Delay(fn(&Value, DateTime<Utc>) -> Result<DateTime<Utc>, Box<Outcome>>),
+    Delay(Until),
     /// Answers whoever called the webhook, with `{statusCode, headers, body}`.
     Reply(fn(&Value) -> Result<Value, Box<Outcome>>),
     /// Starts a run of another playbook.
@@ -66,6 +66,9 @@ pub enum Nature {
     /// was sent and what came back.
     Approval { ask: &'static dyn Effect, answer: fn(&Value, &Value) -> Outcome },
 }
+
+/// The instant until which an action waits, from its input and the present one.
+pub type Until = fn(&Value, DateTime<Utc>) -> Result<DateTime<Utc>, Box<Outcome>>;
 
 /// How an action changes a variable, and what it returns.
 pub type Change = fn(&mut Value, VariableType, &Value) -> Result<Option<Value>, ErrorInfo>;

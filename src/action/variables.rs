@@ -200,7 +200,12 @@ fn fault(message: String) -> ErrorInfo {
 mod tests {
     use super::*;
 
-    fn changed(change: super::super::Change, kind: VariableType, before: Value, value: Value) -> Result<Value, String> {
+    fn changed(
+        change: super::super::Change,
+        kind: VariableType,
+        before: Value,
+        value: &Value,
+    ) -> Result<Value, String> {
         let mut variable = before;
         change(&mut variable, kind, &json!({"name": "x", "value": value})).map_err(|error| error.message)?;
         Ok(variable)
@@ -247,7 +252,7 @@ mod tests {
             super::set
         }
         for (change, kind, before, value, expected) in rows {
-            assert_eq!(changed(change, kind, before, value.clone()), expected, "{value}");
+            assert_eq!(changed(change, kind, before, &value), expected, "{value}");
         }
     }
 

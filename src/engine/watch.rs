@@ -28,9 +28,12 @@ enum Wish {
     Reply,
 }
 
+/// Somebody who waits.
+type Watcher = (Wish, oneshot::Sender<News>);
+
 /// Who waits for which run.
 #[derive(Debug, Default)]
-pub(crate) struct Watchers(Mutex<HashMap<RunId, Vec<(Wish, oneshot::Sender<News>)>>>);
+pub(crate) struct Watchers(Mutex<HashMap<RunId, Vec<Watcher>>>);
 
 impl Watchers {
     /// For the run's first incident.

@@ -152,7 +152,7 @@ impl Machine {
                     looking.extend(first.map(|&first| (first, list)));
                 }
                 (kind, None) => {
-                    looking.extend(kind.lists().into_iter().find(|&list| began(list)).map(|list| (frame, list)))
+                    looking.extend(kind.lists().into_iter().find(|&list| began(list)).map(|list| (frame, list)));
                 }
             }
         }

@@ -152,7 +152,7 @@ impl<'m> Sight<'m> {
                     iterations().find(|slot| slot.status == Some(crate::playbook::ActionStatus::Failed))
                 {
                     record["status"] =
-                        failed.status.into_iter().map(|status| status.as_str()).collect::<String>().into();
+                        failed.status.map(crate::playbook::ActionStatus::as_str).unwrap_or_default().into();
                     record["code"] = failed.code().into();
                 }
             }
