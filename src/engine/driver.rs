@@ -20,7 +20,10 @@ use super::{
 use crate::{
     action::{ActionType, Services},
     limits,
-    store::{RunId, StoreError, run::StoredRun},
+    store::{
+        RunId, StoreError,
+        run::{RunStatus, StoredRun},
+    },
 };
 
 /// The handle by which runs are handed to the engine; cheap to clone.
@@ -179,8 +182,18 @@ impl Shared {
         self.runtime.spawn(async move {
             let _slot = slot;
             run::drive(&place.shared, &place.inbox, begin).await;
+            let (run, inbox, shared) = (place.run, place.inbox.clone(), place.shared.clone());
             drop(place);
+            // A cancel that came while the run was being suspended still found it here.
+            if inbox.is_cancelled() && shared.is_suspended(run).await {
+                Engine { shared }.cancel(run);
+            }
         });
+    }
+
+    async fn is_suspended(&self, run: RunId) -> bool {
+        let state = self.services.store.run_state(run).await;
+        state.is_ok_and(|state| state.is_some_and(|state| state.status == RunStatus::Suspended))
     }
 
     pub(super) fn is_draining(&self) -> bool {
