@@ -22,8 +22,11 @@ use crate::house::{House, form, until};
 /// What a server was asked, in order: method, path, and `Authorization` if there was one.
 type Seen = Arc<Mutex<Vec<String>>>;
 
+/// Status, headers and body of an answer.
+type Given<'a> = (u16, &'a [(&'a str, &'a str)], &'a str);
+
 /// A server that gives these answers in order, the last one for ever: status, headers, body.
-async fn server(answers: &[(u16, &[(&str, &str)], &str)]) -> (String, Seen) {
+async fn server(answers: &[Given<'_>]) -> (String, Seen) {
     let answers = answers.iter().map(|(status, headers, body)| {
         let mut response = Response::builder().status(*status);
         for (name, value) in *headers {

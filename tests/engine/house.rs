@@ -142,7 +142,7 @@ impl House {
             kind: self.living.live.playbook.trigger.kind(),
             uniqueness: Uniqueness::Key(key.to_owned()),
             summary: format!("report {key}"),
-            outputs: json!({"headers": {}, "body": body}).to_string().into(),
+            outputs: Value::from_iter([("headers", json!({})), ("body", body)]).to_string().into(),
             raw: None,
             playbooks: Vec::new(),
             mail_tasks: Vec::new(),

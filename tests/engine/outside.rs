@@ -133,7 +133,7 @@ async fn nobody_waits_for_an_answer_longer_than_the_timeout() {
     assert_eq!(house.ended(run).await.status, RunStatus::TimedOut);
     assert_eq!(house.statuses(run).await[0], ("ask".into(), "TimedOut".into()));
     let question = house.living.engine.question(run, &step("ask")).await.unwrap().unwrap();
-    assert_eq!(question.ended.map(|status| status.as_str()), Some("TimedOut"));
+    assert_eq!(question.ended.map(larum::playbook::ActionStatus::as_str), Some("TimedOut"));
 }
 
 #[tokio::test]
