@@ -4,12 +4,18 @@
 //! `cargo bench --bench measures -- web` runs only the rows whose name contains `web`.
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+#[path = "measures/language.rs"]
+mod language;
+#[path = "measures/loops.rs"]
+mod loops;
 #[path = "measures/machine.rs"]
 mod machine;
 #[path = "measures/mail.rs"]
 mod mail;
 #[path = "measures/process.rs"]
 mod process;
+#[path = "measures/runs.rs"]
+mod runs;
 #[path = "measures/start.rs"]
 mod start;
 #[path = "measures/web.rs"]
@@ -61,8 +67,15 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.contains(want.as_str()));
     println!("{:<44} {:>8}  {:<14} {:<5}  figures", "measure", "value", "promise", "");
-    let sections: [(&str, Section); 4] =
-        [("start", start::rows), ("machine", machine::rows), ("web", web::rows), ("mail", mail::rows)];
+    let sections: [(&str, Section); 7] = [
+        ("start", start::rows),
+        ("machine", machine::rows),
+        ("loops", loops::rows),
+        ("language", language::rows),
+        ("web", web::rows),
+        ("runs", runs::rows),
+        ("mail", mail::rows),
+    ];
     let mut held = true;
     for (name, rows) in sections {
         if chosen(name) {

@@ -251,7 +251,14 @@ impl Scope for Sight<'_> {
     }
 
     fn iteration_index(&self, name: &str) -> Option<u64> {
-        self.iteration_of(name).map(|(_, frame)| frame.iteration.into())
+        let around = self.iteration_of(name).map(|(_, frame)| frame.iteration);
+        // The condition of an `until` is looked at after its last iteration so far.
+        let own = || {
+            let turns = self.machine.slot(self.plan(), self.at).turns()?;
+            let last = u32::try_from(turns.frames.len().checked_sub(1)?).ok()?;
+            (self.plan().find(name) == Some(self.at.index)).then_some(last)
+        };
+        around.or_else(own).map(u64::from)
     }
 
     fn workflow(&self) -> Lookup<'_> {

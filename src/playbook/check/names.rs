@@ -13,7 +13,8 @@ pub(super) struct Known<'n> {
     pub id: &'n str,
     /// The containers around it, outermost first.
     pub within: Vec<Within<'n>>,
-    pub is_container: bool,
+    /// What it is, when it holds other actions.
+    pub kind: Option<ContainerKind>,
     line: usize,
 }
 
@@ -70,8 +71,8 @@ impl<'n> Names<'n> {
                     faults.add_with(codes::DUPLICATE_NAME, span.clone(), message, help);
                 } else {
                     let line = faults.source().position(span.start).line;
-                    let is_container = step.body.as_ref().is_some_and(Body::is_container);
-                    self.0.insert(key, Known { id: name, within: within.to_vec(), is_container, line });
+                    let kind = step.body.as_ref().filter(|body| body.is_container()).map(ContainerKind::of);
+                    self.0.insert(key, Known { id: name, within: within.to_vec(), kind, line });
                 }
             }
             let Some(body) = &step.body else { continue };

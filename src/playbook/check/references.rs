@@ -78,6 +78,8 @@ impl Checker<'_> {
                 Some(Refused::new(codes::OUTSIDE_LOOP, message, None))
             }
             Reference::Items { name, .. } => self.loop_around(name, &[ContainerKind::ForEach], reader),
+            // The condition of an `until` sees how often its body ran.
+            Reference::IterationIndexes(name) if fold(name) == fold(reader.id) && self.is_until(name) => None,
             Reference::IterationIndexes(name) => {
                 self.loop_around(name, &[ContainerKind::ForEach, ContainerKind::Until], reader)
             }
@@ -194,9 +196,13 @@ impl Checker<'_> {
         Some(Refused::new(codes::OUTSIDE_LOOP, message, did_you_mean(name, loops())))
     }
 
+    fn is_until(&self, id: &str) -> bool {
+        self.names.get(id).is_some_and(|known| known.kind == Some(ContainerKind::Until))
+    }
+
     fn container(&self, id: &str) -> Option<Refused> {
         let known = self.names.get(id)?;
-        if known.is_container {
+        if known.kind.is_some() {
             return None;
         }
         let message = format!("`{}` holds no other actions", known.id);
