@@ -13,6 +13,7 @@ pub mod journal;
 mod library;
 mod machine;
 mod outside;
+mod performing;
 mod plan;
 mod recovery;
 mod retry;
@@ -21,6 +22,7 @@ mod run;
 mod secrets;
 mod step;
 mod timers;
+mod unfolded;
 mod versions;
 mod watch;
 

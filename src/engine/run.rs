@@ -6,19 +6,24 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    Begin, Command, Delivered, Engine, Event, Input, Machine, News, Plan, Secrets, Step, children, driver::Shared,
-    fallback, journal, outside::Calling, recovery::Orphan, roster::Inbox,
+    Begin, Command, Delivered, Engine, Event, Machine, News, Plan, Secrets, Step, children,
+    driver::Shared,
+    fallback, journal,
+    outside::Calling,
+    performing::{Landed, Progress, Wanted},
+    roster::Inbox,
+    unfolded,
 };
 use crate::{
-    action::{Call, Effect, EffectKind, Identity, LocalChange, Nature, Outcome, Performed, RunInfo},
-    metrics::{EffectLabels, RunLabels},
+    action::{Nature, Outcome, Performed, RunInfo},
+    metrics::RunLabels,
     store::{
         RunId, StoreError,
-        run::{Finish, LocalEffect, Record, RunStatus, StoredRun, Timer},
+        run::{Finish, Record, RunStatus, StoredRun, Timer},
     },
 };
 
@@ -52,22 +57,22 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
     match stored.status {
         RunStatus::Running => {}
         RunStatus::Suspended | RunStatus::Waiting if inbox.is_cancelled() => {
-            return end_unfolded(shared, &stored).await;
+            return unfolded::cancel(shared, &stored).await;
         }
         _ => return Ok(()),
     }
     let plan = match shared.versions.plan(&stored.version).await {
         Ok(plan) => plan,
         Err(super::versions::VersionError::Store(error)) => return Err(error),
-        Err(error) => return suspend(shared, &stored, "VersionUnavailable", &error.to_string()).await,
+        Err(error) => return unfolded::suspend(shared, &stored, "VersionUnavailable", &error.to_string()).await,
     };
     if let Some(error) = &stored.error {
-        return fail(shared, &plan, &stored, error).await;
+        return unfolded::fail(shared, &plan, &stored, error).await;
     }
     let (mut run, journal) = Run::open(shared, inbox, &plan, stored, fresh);
     for bytes in journal {
         if let Err(error) = run.absorb(&bytes) {
-            return suspend(shared, &run.stored, "JournalUnreadable", &error.to_string()).await;
+            return unfolded::suspend(shared, &run.stored, "JournalUnreadable", &error.to_string()).await;
         }
     }
     run.recovered();
@@ -85,57 +90,6 @@ pub(super) fn start(
     Machine::start(plan.clone(), Delivered { info, at, seed: stored.seed, secrets })
 }
 
-/// Stops a run that cannot be driven, so that a person sees it.
-async fn suspend(shared: &Arc<Shared>, stored: &StoredRun, code: &str, message: &str) -> Result<(), StoreError> {
-    let error = json!({"code": code, "message": message});
-    tracing::error!(run = %stored.run, playbook = %stored.playbook, code, message, "run suspended");
-    close(shared, stored, RunStatus::Suspended, Some(&error), "[]", None).await
-}
-
-/// Cancels a run that waits or was suspended; its journal is not folded, because there is none or it cannot be.
-async fn end_unfolded(shared: &Arc<Shared>, stored: &StoredRun) -> Result<(), StoreError> {
-    let actions = stored.actions.as_ref().map_or_else(|| "[]".to_owned(), Value::to_string);
-    close(shared, stored, RunStatus::Cancelled, stored.error.as_ref(), &actions, None).await
-}
-
-/// Ends a run whose playbook can make nothing of the report; none of its actions began.
-async fn fail(shared: &Arc<Shared>, plan: &Plan, stored: &StoredRun, error: &Value) -> Result<(), StoreError> {
-    let info = info(stored);
-    tracing::warn!(run = %stored.run, playbook = %stored.playbook, %error, "run failed at its trigger");
-    close(shared, stored, RunStatus::Failed, Some(error), "[]", plan.playbook.fallback.then_some(&*info)).await
-}
-
-/// Ends a run that was not folded, with the fallback incident for what `report` says.
-async fn close(
-    shared: &Arc<Shared>,
-    stored: &StoredRun,
-    status: RunStatus,
-    error: Option<&Value>,
-    actions: &str,
-    report: Option<&RunInfo>,
-) -> Result<(), StoreError> {
-    let (run, at) = (stored.run, shared.services.clock.now());
-    let parent = children::parent(&info(stored));
-    let finish = || {
-        let (error, actions) = (error.cloned(), Bytes::copy_from_slice(actions.as_bytes()));
-        let fallback = report.and_then(|report| fallback::for_run(report, true, status, error.as_ref()));
-        shared.services.store.finish(Finish { run, status, at, error, actions, fallback, parent })
-    };
-    if let Some(incident) = shared.patiently(finish).await? {
-        shared.services.metrics.incidents.inc();
-        shared.watchers.tell(run, &News::Incident(incident.number));
-        tracing::info!(incident = incident.number, %run, playbook = %stored.playbook, "incident created");
-    }
-    let labels = RunLabels { playbook: stored.playbook.clone(), status: status.as_str() };
-    shared.services.metrics.runs.get_or_create(&labels).inc();
-    shared.watchers.tell(run, &News::Ended(status));
-    if let Some(parent) = parent {
-        Engine { shared: shared.clone() }.tell(parent);
-    }
-    shared.vacated(&stored.playbook).await;
-    Ok(())
-}
-
 /// What actions learn of their run.
 pub(super) fn info(stored: &StoredRun) -> Arc<RunInfo> {
     Arc::new(RunInfo {
@@ -150,43 +104,17 @@ pub(super) fn info(stored: &StoredRun) -> Arc<RunInfo> {
     })
 }
 
-/// How far a wanted effect is.
-enum Progress {
-    /// Not journalled yet.
-    New,
-    /// Its attempt is journalled, to be performed now.
-    Journalled,
-    /// Its attempt was journalled by an earlier process, which died before the outcome.
-    Orphaned,
-    /// Under way.
-    Performing(futures::future::AbortHandle),
-}
-
-/// An effect the machine asked for.
-struct Wanted {
-    step: Step,
-    attempt: u32,
-    action: &'static str,
-    effect: &'static dyn Effect,
-    input: Arc<Value>,
-    journalled: Input,
-    progress: Progress,
-}
-
-/// What an effect came to.
-type Landed = Result<(Step, u32, Performed), futures::future::Aborted>;
-
 pub(super) struct Run<'s> {
     pub(super) shared: &'s Arc<Shared>,
     pub(super) inbox: &'s Arc<Inbox>,
     /// Where it came from; its journal and outputs are taken out.
-    stored: StoredRun,
+    pub(super) stored: StoredRun,
     pub(super) info: Arc<RunInfo>,
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     pub(super) secrets: Arc<Secrets>,
-    machine: Machine,
-    wanted: Vec<Wanted>,
-    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+    pub(super) machine: Machine,
+    pub(super) wanted: Vec<Wanted>,
+    pub(super) flights: FuturesUnordered<BoxFuture<'static, Landed>>,
     timers: BTreeMap<u64, DateTime<Utc>>,
     /// Steps that wait for an answer from outside.
     pub(super) awaits: Vec<Step>,
@@ -336,16 +264,6 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn forget(&mut self, step: &Step, attempt: u32) {
-        self.wanted.retain(|wanted| {
-            let this = wanted.step == *step && wanted.attempt == attempt;
-            if let (true, Progress::Performing(flight)) = (this, &wanted.progress) {
-                flight.abort();
-            }
-            !this
-        });
-    }
-
     /// Applies one committed event, as its stored bytes have it.
     fn absorb(&mut self, bytes: &[u8]) -> Result<(), journal::JournalError> {
         let event = journal::decode(bytes, &self.shared.services.vault, self.id())?;
@@ -376,100 +294,7 @@ impl<'s> Run<'s> {
         Ok(())
     }
 
-    /// Begins what is wanted; `false` when there is nothing to begin.
-    async fn launch(&mut self) -> Result<bool, StoreError> {
-        let local = |wanted: &Wanted| wanted.effect.kind(&wanted.input) == EffectKind::Local;
-        if let Some(first) = self.wanted.iter().position(|wanted| matches!(wanted.progress, Progress::Orphaned)) {
-            let wanted = &self.wanted[first];
-            match Orphan::of(wanted.effect.kind(&wanted.input)) {
-                Orphan::Repeat => self.wanted[first].progress = Progress::Journalled,
-                Orphan::Unknown(outcome) => {
-                    let event = self.finished(&wanted.step, wanted.attempt, *outcome);
-                    self.commit(vec![event]).await?;
-                }
-            }
-            return Ok(true);
-        }
-        if let Some(first) = self
-            .wanted
-            .iter()
-            .position(|wanted| local(wanted) && matches!(wanted.progress, Progress::New | Progress::Journalled))
-        {
-            self.perform_local(first).await?;
-            return Ok(true);
-        }
-        let at = self.at();
-        let new = self.wanted.iter().filter(|wanted| matches!(wanted.progress, Progress::New));
-        let begins: Vec<Event> = new.map(|wanted| started(wanted, at)).collect();
-        if !begins.is_empty() {
-            // The attempts are on disk before any of them touches the world.
-            self.commit(begins).await?;
-            return Ok(true);
-        }
-        let mut flew = false;
-        for place in 0..self.wanted.len() {
-            if matches!(self.wanted[place].progress, Progress::Journalled) {
-                self.fly(place, at);
-                flew = true;
-            }
-        }
-        Ok(flew)
-    }
-
-    /// Performs an effect beside whatever else the run does.
-    fn fly(&mut self, place: usize, at: DateTime<Utc>) {
-        let wanted = &mut self.wanted[place];
-        let (step, attempt, effect, input) = (wanted.step.clone(), wanted.attempt, wanted.effect, wanted.input.clone());
-        let (info, services) = (self.info.clone(), self.shared.services.clone());
-        let (flight, abort) = futures::future::abortable(async move {
-            let written = step.to_string();
-            let identity = Identity::of(info.run, &written);
-            let call = Call { run: &info, identity, step: &written, attempt, input: &input, services: &services, at };
-            let performed = effect.perform(call).await;
-            (step, attempt, performed)
-        });
-        wanted.progress = Progress::Performing(abort);
-        self.flights.push(flight.boxed());
-    }
-
-    /// A local effect commits together with its journal events: of a fresh attempt, `Started` goes into the same
-    /// transaction, because nothing can have happened before it is committed. So a simple run costs one record and one
-    /// finish.
-    async fn perform_local(&mut self, place: usize) -> Result<(), StoreError> {
-        let at = self.at();
-        let wanted = &self.wanted[place];
-        let before: Vec<Event> = match wanted.progress {
-            Progress::New => vec![started(wanted, at)],
-            _ => Vec::new(),
-        };
-        let (step, attempt, effect, input) = (wanted.step.clone(), wanted.attempt, wanted.effect, wanted.input.clone());
-        let written = step.to_string();
-        let identity = Identity::of(self.id(), &written);
-        loop {
-            let services = self.shared.services.clone();
-            let call =
-                Call { run: &self.info, identity, step: &written, attempt, input: &input, services: &services, at };
-            let done = match effect.perform(call).await {
-                Performed::Outcome(outcome) => {
-                    let finished = self.finished(&step, attempt, outcome);
-                    return self.commit(before.into_iter().chain([finished]).collect()).await;
-                }
-                Performed::Local(change) => self.commit_local(&before, &step, attempt, at, change).await,
-            };
-            match done {
-                Err(error) if error.is_passing() => self.shared.wait_for_store(error).await?,
-                done => return done,
-            }
-        }
-    }
-
     // --- events ---
-
-    /// An outcome as an event, without secrets.
-    fn finished(&self, step: &Step, attempt: u32, mut outcome: Outcome) -> Event {
-        redact(&self.secrets, &mut outcome);
-        Event::Finished { step: step.clone(), attempt, at: self.at(), outcome }
-    }
 
     pub(super) fn encode(&self, event: &Event) -> Result<Vec<u8>, StoreError> {
         let seal = self.is_secure(event).then_some((&self.shared.services.vault, self.id()));
@@ -503,43 +328,6 @@ impl<'s> Run<'s> {
         self.apply(&recorded.events)
     }
 
-    /// Journals a local effect with its events and applies them. Not repeated here: the change is used up.
-    async fn commit_local(
-        &mut self,
-        before: &[Event],
-        step: &Step,
-        attempt: u32,
-        at: DateTime<Utc>,
-        change: LocalChange,
-    ) -> Result<(), StoreError> {
-        let before = before.iter().map(|event| self.encode(event)).collect::<Result<Vec<_>, _>>()?;
-        let LocalChange::CreateIncident { draft, id, outputs } = change;
-        let (secrets, vault, run, step) =
-            (self.secrets.clone(), self.shared.services.vault.clone(), self.id(), step.clone());
-        let secure = self.plan.find(&step.action).is_some_and(|index| self.plan.node_at(index).secure_outputs);
-        let event = move |incident: &crate::incident::Incident| {
-            let (outputs, seal) = (outputs(incident), secure.then_some((&vault, run)));
-            let event = if secrets.is_empty() {
-                journal::encode_success(&step, attempt, at, &outputs, seal)
-            } else {
-                let mut outcome = Outcome::succeeded(serde_json::from_str(outputs.get()).unwrap_or_default());
-                redact(&secrets, &mut outcome);
-                journal::encode(&Event::Finished { step, attempt, at, outcome }, seal)
-            };
-            // Sealing fails only when the system has no randomness; the run is then suspended as unreadable.
-            event.unwrap_or_default()
-        };
-        let mut record = self.blank().with(before);
-        let provenance = self.info.provenance();
-        record.local = Some(LocalEffect::CreateIncident { draft, provenance, at, id, event: Box::new(event) });
-        let recorded = self.shared.services.store.record(record).await?;
-        self.shared.store_answered();
-        if let Some(incident) = &recorded.incident {
-            self.made(incident.number);
-        }
-        self.apply(&recorded.events)
-    }
-
     pub(super) fn apply(&mut self, events: &[Vec<u8>]) -> Result<(), StoreError> {
         self.rows.clear();
         events
@@ -548,22 +336,11 @@ impl<'s> Run<'s> {
             .map_err(|error| StoreError::Failed(error.to_string().into()))
     }
 
-    fn made(&mut self, incident: u64) {
+    pub(super) fn made(&mut self, incident: u64) {
         self.incident = self.incident.or(Some(incident));
         self.shared.services.metrics.incidents.inc();
         self.shared.watchers.tell(self.id(), &News::Incident(incident));
         tracing::info!(incident, run = %self.id(), playbook = %self.info.playbook, "incident created");
-    }
-
-    fn count(&self, events: &[Event]) {
-        for event in events {
-            let Event::Finished { step, attempt, outcome, .. } = event else { continue };
-            let this = |wanted: &&Wanted| wanted.step == *step && wanted.attempt == *attempt;
-            if let Some(wanted) = self.wanted.iter().find(this) {
-                let labels = EffectLabels { action: wanted.action, status: outcome.status.as_str() };
-                self.shared.services.metrics.effects.get_or_create(&labels).inc();
-            }
-        }
     }
 
     // --- waiting ---
@@ -682,10 +459,6 @@ impl Blank {
     pub(super) fn with(&self, events: Vec<Vec<u8>>) -> Record {
         Record { unsleep: self.unsleep.clone(), ..Record::events(self.run, self.first, events) }
     }
-}
-
-fn started(wanted: &Wanted, at: DateTime<Utc>) -> Event {
-    Event::Started { step: wanted.step.clone(), attempt: wanted.attempt, at, input: wanted.journalled.clone() }
 }
 
 /// Secrets never reach the journal: live and replay see the same.
