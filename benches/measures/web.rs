@@ -13,6 +13,8 @@ use crate::{
 
 /// How long each load runs.
 const SECONDS: u64 = 5;
+/// How often Larum and its floor are measured one after the other where something is promised.
+const PAIRS: usize = 5;
 
 const PLAYBOOK: &str = r#"
 name: bench
@@ -44,8 +46,10 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn row(connections: u32, least: Option<f64>) -> Row {
-    let floor = floor(connections);
-    let larum = larum(connections);
+    // The machine has moods that last for seconds: what is promised is the middle one of several pairs.
+    let mut pairs: Vec<_> = (0..least.map_or(1, |_| PAIRS)).map(|_| (larum(connections), floor(connections))).collect();
+    pairs.sort_by(|(a, under_a), (b, under_b)| (a.0 / under_a.0).total_cmp(&(b.0 / under_b.0)));
+    let (larum, floor) = pairs.swap_remove(pairs.len() / 2);
     let ratio = larum.0 / floor.0;
     Row {
         name: format!("web: form posts, {connections} connections, of floor"),

@@ -1,6 +1,6 @@
 //! `larum runs list` and `larum runs show`: what is in the data folder.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,6 +16,8 @@ use crate::store::{
     run::{RunStatus, StoredRun},
 };
 
+/// Iterations of an action that are shown to people, beside those that failed.
+const ITERATIONS_SHOWN: usize = 5;
 /// Runs looked through at a time for a shortened id.
 const PAGE: usize = 1_000;
 
@@ -36,7 +38,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// Only runs of this status: Running, Succeeded, Failed, TimedOut, Cancelled or Suspended.
+    /// Only runs of this status: Running, Succeeded, Failed, TimedOut, Cancelled, Waiting or Suspended.
     #[arg(long, value_parser = status)]
     status: Option<RunStatus>,
     /// Only runs of this playbook.
@@ -192,11 +194,26 @@ fn as_text(run: &StoredRun, incident: Option<u64>) -> String {
     }
     let actions = run.actions.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !actions.is_empty() {
-        let rows: Vec<_> = actions.iter().map(action).collect();
+        let rows: Vec<_> = worth_showing(actions).map(action).collect();
         text.push('\n');
         text.push_str(&table(["ACTION", "STATUS", "CODE", "START", "END", "ERROR"], &rows));
+        if rows.len() < actions.len() {
+            let left = actions.len() - rows.len();
+            let _ = writeln!(text, "{left} more of loops that went well; --output json has all");
+        }
     }
     block(&text)
+}
+
+/// Of an action in a loop, what failed and the first few iterations; a loop may have very many.
+fn worth_showing(actions: &[Value]) -> impl Iterator<Item = &Value> {
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    actions.iter().filter(move |record| {
+        let seen = shown.entry(record["name"].as_str().unwrap_or_default()).or_default();
+        *seen += 1;
+        let failed = matches!(record["status"].as_str(), Some("Failed" | "TimedOut"));
+        record["iterations"].is_null() || failed || *seen <= ITERATIONS_SHOWN
+    })
 }
 
 /// A row for an action's record.
@@ -204,7 +221,9 @@ fn action(record: &Value) -> [String; 6] {
     let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
     let at = |name: &str| text(name).parse().map(instant).unwrap_or_default();
     let error = Some(&record["error"]).filter(|error| !error.is_null()).map(told).unwrap_or_default();
-    [text("name"), text("status"), text("code"), at("startTime"), at("endTime"), error]
+    let iterations = record["iterations"].as_array().into_iter().flatten();
+    let name = iterations.fold(text("name"), |name, iteration| format!("{name}/{iteration}"));
+    [name, text("status"), text("code"), at("startTime"), at("endTime"), error]
 }
 
 /// `{code, message}` in one line.

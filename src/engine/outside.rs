@@ -42,8 +42,10 @@ impl Run<'_> {
             self.commit(begins).await?;
             return Ok(true);
         }
-        // Both look into the store, so only when somebody said that there is something.
-        if self.awaits.is_empty() && self.calls.is_empty() || !(self.inbox.take_news() || self.unseen) {
+        // News of what is no longer waited for is taken too, or the run could never rest. Both look into the store, so only
+        // when somebody said that there is something.
+        let news = self.inbox.take_news();
+        if self.awaits.is_empty() && self.calls.is_empty() || !(news || self.unseen) {
             return Ok(false);
         }
         self.unseen = false;

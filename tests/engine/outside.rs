@@ -76,6 +76,36 @@ async fn the_other_run_is_started_once_and_waited_for_across_restarts() {
 }
 
 #[tokio::test]
+async fn news_of_what_is_no_longer_waited_for_lets_the_run_sleep_on() {
+    let child = "  - {id: nap, action: delay, with: {for: 2h}}\n";
+    let parent = "  - {id: call, action: run_playbook, timeout: 1h, with: {playbook: child}}
+  - {id: nap, run_after: {call: [timed_out]}, action: delay, with: {for: 3h}}
+";
+    let house =
+        House::new(&format!("{}\n---\nname: child\ntrigger: {{manual: {{}}}}\nactions:\n{child}", form(parent))).await;
+    let run = house.report("1", json!({"what": "x"})).await.unwrap();
+    house.quiet().await;
+    house.clock.advance(chrono::Duration::hours(1));
+    let asleep = || async {
+        let open = house.living.disk.open_runs(None, 10).await.unwrap();
+        open.into_iter().find(|open| open.run == run).and_then(|open| open.waiting_until)
+    };
+    let until_when = house.clock.now() + chrono::Duration::minutes(179);
+    until("the call to time out", async || asleep().await.filter(|when| *when >= until_when).map(drop)).await;
+    house.quiet().await;
+    // The child ends now, and tells a run that has gone on without it.
+    house.clock.advance(chrono::Duration::hours(1));
+    until("the child to end", async || {
+        let runs = house.living.disk.runs(Default::default()).await.unwrap();
+        runs.iter().any(|other| other.run != run && other.status == RunStatus::Succeeded).then_some(())
+    })
+    .await;
+    house.quiet().await;
+    house.clock.advance(chrono::Duration::hours(2));
+    assert_eq!(house.ended(run).await.status, RunStatus::Succeeded);
+}
+
+#[tokio::test]
 async fn a_playbook_that_is_not_there_or_starts_itself_for_ever_is_told_so() {
     let nobody = form("  - {id: call, action: run_playbook, with: {playbook: nobody}}\n");
     let house = House::new(&nobody).await;
