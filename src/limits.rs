@@ -254,3 +254,7 @@ pub const REPLY: Duration = Duration::from_secs(120);
 pub const CHILD_DEPTH: u64 = 16;
 /// Items of a `for_each` up to which the values of its iterations stay as they are; of a longer loop they are kept as text.
 pub const WHOLE_ITERATIONS: usize = 1_000;
+/// Iterations of all loops of a run together: each keeps its records in memory until the run has ended.
+pub const RUN_ITERATIONS: usize = 500_000;
+/// What all runs of a split report together may hold of its headers and queries.
+pub const SPLIT_BYTES: usize = 256 * 1024 * 1024;

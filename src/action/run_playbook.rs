@@ -16,7 +16,7 @@ use crate::playbook::ActionSpec;
 struct RunPlaybook {
     /// The playbook's name, ignoring case.
     playbook: String,
-    /// What that run sees as `trigger`.
+    /// What that run sees as `trigger`. Values of secret parameters are left out: the other playbook has its own.
     #[serde(default)]
     body: Value,
     /// `false` goes on at once and returns only `{body: {run}}`. Default `true`.

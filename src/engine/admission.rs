@@ -113,7 +113,7 @@ fn sort(admission: &Admission, arrival: &Arrival<'_>) -> Sorted {
             elements.len(),
             limits::SPLIT_ELEMENTS
         )),
-        Ok(Value::Array(elements)) => Sorted::Deliver(parts(around, &elements)),
+        Ok(Value::Array(elements)) => parts(around, &elements),
         Ok(other) => Sorted::fault(format!(
             "The result of the evaluation of 'split_on' is of type '{}' but is expected to be a value of type 'Array'.",
             kind(&other)
@@ -123,15 +123,23 @@ fn sort(admission: &Admission, arrival: &Arrival<'_>) -> Sorted {
 }
 
 /// The outputs of each run: `around`, which is what the report has beside its body, and the element as the body.
-fn parts(around: Map<String, Value>, elements: &[Value]) -> Vec<Delivery> {
+fn parts(around: Map<String, Value>, elements: &[Value]) -> Sorted {
     let mut before = Value::Object(around).to_string();
     before.pop();
     if before.len() > 1 {
         before.push(',');
     }
     before.push_str("\"body\":");
+    // Each run has a copy, so long headers and many elements would make very much of little.
+    if before.len().saturating_mul(elements.len()) > limits::SPLIT_BYTES {
+        return Sorted::fault(&format!(
+            "The report's headers and queries, {} bytes, are too long to be given to each of {} elements of 'split_on'.",
+            before.len(),
+            elements.len()
+        ));
+    }
     let part = |element: &Value| Delivery::Part(Arc::from(format!("{before}{element}}}")));
-    elements.iter().map(part).collect()
+    Sorted::Deliver(elements.iter().map(part).collect())
 }
 
 /// The name Logic Apps gives a JSON type.

@@ -181,11 +181,11 @@ impl Shared {
         let place = Place { run: begin.run(), inbox, shared: self.clone() };
         self.runtime.spawn(async move {
             let _slot = slot;
-            run::drive(&place.shared, &place.inbox, begin).await;
+            let went = run::drive(&place.shared, &place.inbox, begin).await;
             let (run, inbox, shared) = (place.run, place.inbox.clone(), place.shared.clone());
             drop(place);
             // A cancel that came while the run was being suspended still found it here.
-            if inbox.is_cancelled() && shared.is_suspended(run).await {
+            if went && inbox.is_cancelled() && shared.is_suspended(run).await {
                 Engine { shared }.cancel(run);
             }
         });

@@ -97,10 +97,12 @@ impl Run<'_> {
         let call = &self.calls[place];
         let run = match call.run {
             Some(run) => run,
-            None => match children::begin(self.shared, &self.info, &call.step, &call.child).await? {
-                Ok(run) => run,
-                Err(refused) => return Ok(Some(*refused)),
-            },
+            None => {
+                match children::begin(self.shared, &self.info, &call.step, &self.without_secrets(&call.child)).await? {
+                    Ok(run) => run,
+                    Err(refused) => return Ok(Some(*refused)),
+                }
+            }
         };
         self.calls[place].run = Some(run);
         if !self.calls[place].child.wait {
@@ -109,6 +111,13 @@ impl Run<'_> {
         let store = &self.shared.services.store;
         let state = self.shared.patiently(|| store.run_state(run)).await?;
         Ok(state.and_then(|state| children::outcome(run, state)))
+    }
+
+    /// A child's event is kept in clear, so secrets do not go along: the other playbook has parameters of its own.
+    fn without_secrets(&self, child: &Child) -> Child {
+        let mut child = child.clone();
+        self.secrets.redact(&mut child.body);
+        child
     }
 
     /// What a child came to as an event, without secrets.

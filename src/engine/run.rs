@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     action::{Nature, Outcome, Performed, RunInfo},
+    limits,
     metrics::RunLabels,
     store::{
         RunId, StoreError,
@@ -31,27 +32,40 @@ use crate::{
 const INSTANT_DIGITS: u16 = 6;
 
 /// Drives a run until it ends, only waits, or Larum stops.
-pub(super) async fn drive(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) {
+///
+/// Returns `false` when something went wrong.
+pub(super) async fn drive(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> bool {
     shared.services.metrics.active_runs.inc();
     let id = begin.run();
-    if let Err(error) = go(shared, inbox, begin).await {
+    let went = go(shared, inbox, begin).await;
+    if let Err(error) = &went {
         // It stays open on disk and goes on at the next start.
         if shared.is_draining() {
             tracing::debug!(run = %id, %error, "a run stops where it is");
         } else {
-            tracing::error!(run = %id, %error, "a run stops where it is until the next start");
+            tracing::error!(run = %id, %error, "a run stops where it is until its next wake-up or the next start");
+            // Its timers may be due, and would call it again at once.
+            let mut draining = shared.draining.subscribe();
+            tokio::select! {
+                _ = draining.wait_for(|draining| *draining) => {}
+                () = tokio::time::sleep(limits::STORE_RETRY) => {}
+            }
         }
     }
     shared.services.metrics.active_runs.dec();
+    went.is_ok()
 }
 
 async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<(), StoreError> {
     let store = &shared.services.store;
     let (stored, fresh) = match begin {
         Begin::Fresh(stored) => (*stored, true),
-        Begin::Stored(run) => match shared.patiently(|| store.load_run(run)).await? {
-            Some(stored) => (stored, false),
-            None => return Ok(()),
+        Begin::Stored(run) => match shared.patiently(|| store.load_run(run)).await {
+            Ok(Some(stored)) => (stored, false),
+            Ok(None) => return Ok(()),
+            // Left as it is, its timers would call it again and again.
+            Err(error) if !error.is_passing() => return unfolded::unreadable(shared, inbox, run, error).await,
+            Err(error) => return Err(error),
         },
     };
     match stored.status {
@@ -66,6 +80,12 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
         Err(super::versions::VersionError::Store(error)) => return Err(error),
         Err(error) => return unfolded::suspend(shared, &stored, "VersionUnavailable", &error.to_string()).await,
     };
+    // A run that used it already would be another one without it.
+    if !stored.journal.is_empty()
+        && let Some(fault) = shared.versions.unreadable_secret(&plan)
+    {
+        return Err(StoreError::Failed(fault.into()));
+    }
     if let Some(error) = &stored.error {
         return unfolded::fail(shared, &plan, &stored, error).await;
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Engine, News, Plan, children, driver::Shared, fallback, run};
+use super::{Engine, News, Plan, children, driver::Shared, fallback, roster::Inbox, run};
 use crate::{
     action::RunInfo,
     metrics::RunLabels,
     store::{
-        StoreError,
+        RunId, StoreError,
         run::{Finish, RunStatus, StoredRun},
     },
 };
@@ -73,5 +73,25 @@ async fn close(
         Engine { shared: shared.clone() }.tell(parent);
     }
     shared.vacated(&stored.playbook).await;
+    Ok(())
+}
+
+/// Suspends a run that the store cannot give back, or cancels it when somebody asked for that.
+pub(super) async fn unreadable(
+    shared: &Arc<Shared>,
+    inbox: &Inbox,
+    run: RunId,
+    fault: StoreError,
+) -> Result<(), StoreError> {
+    tracing::error!(%run, error = %fault, "a run cannot be read; it is suspended");
+    let status = if inbox.is_cancelled() { RunStatus::Cancelled } else { RunStatus::Suspended };
+    let at = shared.services.clock.now();
+    let finish = || {
+        let error = Some(json!({"code": "JournalUnreadable", "message": fault.to_string()}));
+        let actions = Bytes::from_static(b"[]");
+        shared.services.store.finish(Finish { run, status, at, error, actions, fallback: None, parent: None })
+    };
+    shared.patiently(finish).await?;
+    shared.watchers.tell(run, &News::Ended(status));
     Ok(())
 }

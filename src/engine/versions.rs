@@ -78,6 +78,21 @@ impl Versions {
             .map_err(|error| VersionError::Unloadable { version: version.to_owned(), fault: error.to_string() })
     }
 
+    /// Why a secret parameter of the playbook cannot be read just now, if there is one.
+    pub(crate) fn unreadable_secret(&self, plan: &Plan) -> Option<String> {
+        let playbook = &plan.playbook;
+        let configured = self.services.config.parameters.get(&playbook.name)?;
+        playbook.parameters.iter().find_map(|parameter| {
+            let (_, value) = configured.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
+            let ParameterValue::Secret(place) = value else { return None };
+            let error = place.read().err()?;
+            Some(format!(
+                "the secret parameter '{}' of playbook '{}' cannot be read: {error}",
+                parameter.name, playbook.name
+            ))
+        })
+    }
+
     /// The secret parameters of a run, read anew so that a rotated one takes effect. One that cannot be read is absent,
     /// and the expression that uses it says so.
     pub(crate) fn secrets(&self, plan: &Plan) -> Arc<Secrets> {

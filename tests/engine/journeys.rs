@@ -206,6 +206,31 @@ async fn a_secret_never_reaches_the_disk() {
 }
 
 #[tokio::test]
+async fn a_run_that_used_a_secret_waits_while_it_cannot_be_read() {
+    let actions = r#"
+  - {id: ask, action: probe, with: {value: "Bearer @{parameters('token')}"}}
+  - {id: nap, action: delay, with: {for: 1h}}
+  - {id: create, action: create_incident, with: {title: done}}
+"#;
+    let source = format!("parameters: {{token: {{type: securestring}}}}\n{}", form(actions));
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = folder.path().join("token");
+    std::fs::write(&place, "hunter2-hunter2\n").unwrap();
+    let secrets = vec![("token".to_owned(), larum::secret::SecretRef::File(place.clone()))];
+    let house = House::with_secrets(&source, secrets).await;
+    let run = house.report("1", json!({})).await.unwrap();
+    house.quiet().await;
+    std::fs::remove_file(&place).unwrap();
+    let house = house.killed(|store| store).await;
+    house.clock.advance(chrono::Duration::hours(1));
+    until("the run is tried", async || (house.living.engine.runs_in_memory() == 1).then_some(())).await;
+    assert_eq!(house.run(run).await.status, RunStatus::Running);
+    std::fs::write(&place, "hunter2-hunter2\n").unwrap();
+    assert_eq!(house.ended(run).await.status, RunStatus::Succeeded);
+    assert_eq!(asked(run).len(), 1);
+}
+
+#[tokio::test]
 async fn stopping_finishes_what_is_under_way_and_begins_nothing() {
     let actions = r#"
   - {id: a, action: probe, with: {value: a, answers: [hang]}, timeout: 1m}

@@ -76,6 +76,26 @@ async fn the_other_run_is_started_once_and_waited_for_across_restarts() {
 }
 
 #[tokio::test]
+async fn secrets_do_not_go_along_to_the_other_playbook() {
+    let call =
+        "  - {id: call, action: run_playbook, with: {playbook: child, body: {token: \"@parameters('token')\"}}}\n";
+    let source = format!(
+        "parameters: {{token: {{type: securestring}}}}\n{}\n---\nname: child\ntrigger: {{manual: {{}}}}\nactions:\n  - {{id: say, action: compose, with: {{inputs: 1}}}}\n",
+        form(call)
+    );
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = folder.path().join("token");
+    std::fs::write(&place, "hunter2-hunter2\n").unwrap();
+    let secrets = vec![("token".to_owned(), larum::secret::SecretRef::File(place))];
+    let house = House::with_secrets(&source, secrets).await;
+    let run = house.report("1", json!({"what": "x"})).await.unwrap();
+    house.ended(run).await;
+    let child = outputs(&house, run, "call").await["body"]["run"].as_str().unwrap().parse().unwrap();
+    let seen: Value = serde_json::from_str(&house.stored(child).await.outputs).unwrap();
+    assert_eq!(seen["body"], json!({"token": "[secret]"}));
+}
+
+#[tokio::test]
 async fn news_of_what_is_no_longer_waited_for_lets_the_run_sleep_on() {
     let child = "  - {id: nap, action: delay, with: {for: 2h}}\n";
     let parent = "  - {id: call, action: run_playbook, timeout: 1h, with: {playbook: child}}

@@ -1,5 +1,7 @@
 //! What the table of `rules.rs` has no place for: whole records, waits, order, randomness, what loops see.
 
+use std::collections::BTreeSet;
+
 use larum::{engine::Command, playbook::Playbook};
 use serde_json::{Value, json};
 
@@ -175,4 +177,35 @@ fn loops_see_their_own_iteration_and_are_lists_from_outside() {
         })
     );
     assert_eq!(ran.end.as_ref().unwrap().0.as_str(), "Succeeded");
+}
+
+#[test]
+fn a_journal_of_another_branch_suspends_the_run() {
+    let playbook = |condition: &str| {
+        load(&form(&format!(
+            "  - id: which\n    if: \"{condition}\"\n    then:\n      - {{id: a, action: probe}}\n    else:\n      - {{id: b, action: probe}}\n"
+        )))
+    };
+    let lived = simulate_with(playbook("@equals(1, 1)"));
+    let replayed = Simulation::replay(&plan(playbook("@equals(1, 2)")), 7, &lived.journal);
+    let (status, error) = replayed.end.unwrap();
+    assert_eq!((status.as_str(), &error.unwrap()["code"]), ("Suspended", &json!("ReplayDiffers")));
+}
+
+#[test]
+fn random_values_differ_from_element_to_element_and_from_look_to_look() {
+    let ran = with_variables(
+        "{n: {type: integer}}",
+        "  - {id: ids, action: select, with: {from: \"@range(0, 50)\", select: \"@guid()\"}}
+  - id: loop
+    until: \"@equals(rand(0, 4), 3)\"
+    limit: {count: 200}
+    fail_when_limits_reached: true
+    do:
+      - {id: add, action: increment_variable, with: {name: n}}
+",
+    );
+    let ids = outputs(&ran, "ids")["body"].as_array().unwrap().iter().map(Value::to_string).collect::<BTreeSet<_>>();
+    assert_eq!(ids.len(), 50);
+    assert_eq!(ran.machine.status("loop").unwrap().as_str(), "Succeeded");
 }

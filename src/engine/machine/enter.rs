@@ -254,7 +254,12 @@ impl Machine {
             return Err(Box::new(Ending::failed("BadRequest", reason::not_a_list(id, from))));
         };
         let Some((_, tree)) = each else { return Ok(Vec::new()) };
-        let value = |item| tree.evaluate(&Sight::of(self, at).with_item(item));
+        // One sight for all, so that random values differ from element to element.
+        let mut sight = Sight::of(self, at);
+        let value = |item| {
+            sight.look_at(item);
+            tree.evaluate(&sight)
+        };
         let values: Result<_, _> = items.iter().map(value).collect();
         values.map_err(|fault| Box::new(Ending::failed("BadRequest", reason::invalid_template(id, &fault))))
     }

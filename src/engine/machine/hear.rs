@@ -53,10 +53,8 @@ impl Machine {
         out: &mut Vec<Command>,
     ) {
         let Some(place) = self.place(plan, step) else { return self.differs(plan, step, attempt, None, input, out) };
+        // A live run journals only what it wants at that moment, so whatever else stands there was wanted by another program.
         let slot = self.slot_mut(plan, place);
-        if slot.phase == Phase::Done || attempt < slot.attempt() {
-            return;
-        }
         let expected = slot.work.as_ref().and_then(|work| work.journalled.as_ref());
         if slot.phase != Phase::Running || attempt != slot.attempt() || expected != Some(input) {
             return self.differs(plan, step, attempt, Some(place), input, out);
@@ -247,13 +245,25 @@ impl Machine {
         let error = json!({
             "code": "ReplayDiffers",
             "message": format!(
-                "Attempt {attempt} of action '{step}' was recorded with another input than this Larum computes from the same events. The run is suspended until a person resumes or cancels it."
+                "Attempt {attempt} of action '{step}' was recorded with another input than this Larum computes from the same events. The run is suspended until a person looks at it and cancels it."
             ),
             "action": step,
             "recorded": show(Some(recorded)),
             "computed": show(computed),
         });
-        self.conclude(RunStatus::Suspended, Some(error), out);
+        self.ended = true;
+        self.paused = false;
+        // Also where this program would have ended the run by now: what it would end it with is not to be believed.
+        out.push(Command::Finish { status: RunStatus::Suspended, error: Some(error) });
+    }
+
+    /// An event behind the run's end: only an attempt that another program began says that something is wrong.
+    pub(super) fn hear_late(&mut self, plan: &Plan, event: &Event, out: &mut Vec<Command>) {
+        if let Event::Started { step, attempt, input, .. } = event
+            && !self.at_limit
+        {
+            self.differs(plan, step, *attempt, self.place(plan, step), input, out);
+        }
     }
 }
 

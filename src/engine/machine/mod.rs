@@ -68,6 +68,10 @@ pub struct Machine {
     /// Pauses passed since the last event.
     pauses: u32,
     ended: bool,
+    /// A limit ended it, perhaps between attempts that began together.
+    at_limit: bool,
+    /// A loop went on for longer than a run may.
+    overrun: bool,
 }
 
 /// Whether the run's caller was answered.
@@ -96,6 +100,8 @@ impl Machine {
             paused: false,
             pauses: 0,
             ended: false,
+            at_limit: false,
+            overrun: false,
             plan,
             trigger,
         };
@@ -118,6 +124,8 @@ impl Machine {
             self.settle(&mut out);
         }
         if self.ended {
+            let plan = self.plan.clone();
+            self.hear_late(&plan, &event, &mut out);
             return out;
         }
         self.now = self.now.max(event.at());
@@ -256,6 +264,11 @@ impl Machine {
             if self.slot(&plan, at).phase == Phase::Ready {
                 self.enter(&plan, at, out);
             }
+            if self.overrun && !self.ended {
+                let message = format!("The run's loops went through more than {} iterations.", limits::RUN_ITERATIONS);
+                let error = reason::run_error("TooManyIterations", &message);
+                self.stop(&plan, RunStatus::Failed, Some(error), Cause::TooManyIterations, out);
+            }
         }
         self.paused = false;
     }
@@ -312,6 +325,7 @@ impl Machine {
         if self.ended {
             return;
         }
+        self.at_limit = true;
         if self.now >= self.deadline() {
             let message = format!("The run lasted longer than {} days.", limits::RUN_DURATION.as_secs() / 86_400);
             let error = reason::run_error("RunTimedOut", &message);
@@ -320,6 +334,8 @@ impl Machine {
             let message = format!("The run's journal holds {} events, the most there may be.", limits::JOURNAL_EVENTS);
             let error = reason::run_error("JournalFull", &message);
             self.stop(plan, RunStatus::Failed, Some(error), Cause::JournalFull, out);
+        } else {
+            self.at_limit = false;
         }
     }
 }

@@ -94,6 +94,7 @@ pub(super) enum Cause {
     RunCancelled,
     RunTooLong,
     JournalFull,
+    TooManyIterations,
     ContainerTimedOut,
 }
 
@@ -104,6 +105,7 @@ impl Cause {
             Self::RunCancelled => "the run was cancelled",
             Self::RunTooLong => "the run lasted too long",
             Self::JournalFull => "the journal is full",
+            Self::TooManyIterations => "its loops went on for too long",
             Self::ContainerTimedOut => "the action it belongs to timed out",
         }
     }

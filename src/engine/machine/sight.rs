@@ -14,6 +14,7 @@ use crate::{
     action::{Identity, Returns},
     engine::plan::{Index, Kind, Plan},
     expression::{Lookup, Scope},
+    playbook::ActionStatus,
 };
 
 static NULL: Value = Value::Null;
@@ -43,9 +44,9 @@ impl<'m> Sight<'m> {
         Self { machine, at, item: None, drawn: Cell::new(0) }
     }
 
-    /// The same, at an element of its own `from`.
-    pub(super) fn with_item(self, item: &'m Value) -> Self {
-        Self { item: Some(item), ..self }
+    /// Goes to an element of its own `from`.
+    pub(super) fn look_at(&mut self, item: &'m Value) {
+        self.item = Some(item);
     }
 
     fn plan(&self) -> &'m Plan {
@@ -148,11 +149,9 @@ impl<'m> Sight<'m> {
             if !is_until {
                 record["outputs"] = each().collect();
                 let iterations = || frames.iter().map(|&frame| self.machine.slot(plan, Place { index, frame }));
-                if let Some(failed) =
-                    iterations().find(|slot| slot.status == Some(crate::playbook::ActionStatus::Failed))
-                {
-                    record["status"] =
-                        failed.status.map(crate::playbook::ActionStatus::as_str).unwrap_or_default().into();
+                let came_to = |status| iterations().find(|slot| slot.status == Some(status));
+                if let Some(failed) = came_to(ActionStatus::Failed).or_else(|| came_to(ActionStatus::TimedOut)) {
+                    record["status"] = failed.status.map(ActionStatus::as_str).unwrap_or_default().into();
                     record["code"] = failed.code().into();
                 }
             }
@@ -282,7 +281,10 @@ impl Scope for Sight<'_> {
         let nth = self.drawn.get();
         self.drawn.set(nth + 1);
         let machine = self.machine;
-        let attempt = machine.slot(self.plan(), self.at).attempt();
+        let slot = machine.slot(self.plan(), self.at);
+        // The condition of an `until` is looked at again and again from the same place.
+        let looks = slot.turns().map_or(0, |turns| super::count(&turns.frames));
+        let attempt = slot.attempt().max(looks);
         draw(&machine.trigger.seed, "expression", &machine.step(self.plan(), self.at), attempt, nth)
     }
 }

@@ -81,6 +81,11 @@ impl Machine {
     /// Opens the next iteration of the loop at `at`; `false` when there is nothing in its body, so that it is over at once.
     fn begin_iteration(&mut self, plan: &Plan, at: Place) -> bool {
         let Some(region) = plan.node_at(at.index).kind.body() else { return false };
+        if self.frames.len() > limits::RUN_ITERATIONS {
+            // What is open goes no further; the run is stopped once this step is over.
+            self.overrun = true;
+            return true;
+        }
         let frame = super::count(&self.frames);
         let turns = self.slot_mut(plan, at).work().turns.get_or_insert_default();
         let iteration = super::count(&turns.frames);
@@ -105,7 +110,7 @@ impl Machine {
                 self.slot_mut(plan, at).work().turns.get_or_insert_default().items = Vec::new();
                 return Some(of(status));
             }
-            if turns.open >= concurrency || !left {
+            if turns.open >= concurrency || !left || self.overrun {
                 return None;
             }
             self.begin_iteration(plan, at);

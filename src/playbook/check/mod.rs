@@ -191,7 +191,11 @@ impl<'a> Checker<'a> {
             },
             Body::ForEach { over, concurrency, steps } => ActionKind::ForEach {
                 over: self.computed(*over, "\"@trigger.attachments\"", reader),
-                concurrency: *concurrency,
+                // As in Logic Apps, a loop in a loop goes one by one unless it is told otherwise.
+                concurrency: concurrency.unwrap_or_else(|| {
+                    let nested = reader.within.iter().any(|around| around.kind == ContainerKind::ForEach);
+                    if nested { 1 } else { limits::FOR_EACH_CONCURRENCY_DEFAULT }
+                }),
                 actions: self.list(steps, ended, &inner),
             },
             Body::Until { condition, limit, steps } => {

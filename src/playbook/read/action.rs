@@ -37,7 +37,7 @@ pub(in crate::playbook) enum Order<'n> {
 pub(in crate::playbook) enum Body<'n> {
     If { condition: Given<'n>, then: Vec<Step<'n>>, otherwise: Vec<Step<'n>> },
     Switch { on: Given<'n>, cases: Vec<(Json, Vec<Step<'n>>)>, default: Vec<Step<'n>> },
-    ForEach { over: Given<'n>, concurrency: u32, steps: Vec<Step<'n>> },
+    ForEach { over: Given<'n>, concurrency: Option<u32>, steps: Vec<Step<'n>> },
     Until { condition: Given<'n>, limit: Limit<'n>, steps: Vec<Step<'n>> },
     Scope { steps: Vec<Step<'n>> },
     Terminate { span: Range<usize>, status: TerminateStatus, code: Option<&'n Node>, message: Option<&'n Node> },
@@ -196,8 +196,7 @@ impl Reading<'_> {
                 let most = limits::FOR_EACH_CONCURRENCY;
                 let concurrency = concurrency
                     .and_then(|given| given.count(1..=u64::from(most), faults))
-                    .and_then(|count| u32::try_from(count).ok())
-                    .unwrap_or(limits::FOR_EACH_CONCURRENCY_DEFAULT);
+                    .and_then(|count| u32::try_from(count).ok());
                 Some(Body::ForEach { over, concurrency, steps: self.inner(steps, level, faults) })
             }
             "until" => {

@@ -354,6 +354,10 @@ impl Door<'_> {
                     .execute(params![Id(event), Id(new.run), body, row])?;
             }
             writing.memo.run_inserted(new.run);
+            if room.is_none() {
+                // This one is not marked, should a limit come.
+                writing.memo.limited.remove(&playbook);
+            }
             if !waiting {
                 writing.memo.goes(new.run, Going { next: 0, waiting_until: None, timers: false });
             }

@@ -22,6 +22,8 @@ pub(super) struct Memo {
     pub(super) history: Option<i64>,
     /// Playbooks of which every running run is marked as limited.
     pub(super) limited: HashSet<i64>,
+    /// Runs that were told something since they last said that they only wait. It holds whatever is rolled back.
+    woken: HashSet<RunId>,
     newest: Option<Newest>,
     runs: HashMap<RunId, Going>,
     /// The number of the last incident.
@@ -62,6 +64,21 @@ impl Memo {
             self.runs.clear();
         }
         self.runs.insert(run, going);
+    }
+
+    /// Forgets what a rollback made untrue.
+    pub(super) fn reset(&mut self) {
+        *self = Self { woken: std::mem::take(&mut self.woken), ..Self::default() };
+    }
+
+    /// A run was told something.
+    pub(super) fn wakes(&mut self, run: RunId) {
+        self.woken.insert(run);
+    }
+
+    /// Whether a run was told something that it may not have looked at yet.
+    pub(super) fn was_woken(&mut self, run: RunId) -> bool {
+        self.woken.remove(&run)
     }
 
     pub(super) fn going(&self, run: RunId) -> Option<Going> {

@@ -31,6 +31,8 @@ pub(super) fn signal(writing: &mut Writing<'_>, signal: &Signal) -> Result<Signa
 
 /// A run that only waited has something to do again, also after a crash.
 pub(super) fn wake(writing: &mut Writing<'_>, run: RunId) -> Result<(), StoreError> {
+    // It may be about to say that it only waits, having looked before this.
+    writing.memo.wakes(run);
     if writing.memo.forget(run).is_some_and(|going| going.waiting_until.is_none()) {
         return Ok(());
     }

@@ -103,7 +103,8 @@ pub(super) fn record(
         outside::reply(connection, run, &Dense::of(response.as_bytes()))?;
         parent.map_or(Ok(()), |parent| outside::wake(writing, parent))?;
     }
-    let waiting_until = waiting_until.map(At::not_before);
+    // One that was told something meanwhile does not only wait, so that recovery finds it.
+    let waiting_until = waiting_until.map(At::not_before).filter(|_| !writing.memo.was_woken(run));
     if waiting_until != going.waiting_until {
         connection
             .prepare_cached("UPDATE run SET waiting_until = ?2 WHERE id = ?1")?
@@ -165,6 +166,7 @@ pub(super) fn finish(
         return Err(StoreError::Failed(format!("run {run} cannot end as {}", status.as_str()).into()));
     }
     // Ended before: it stays as it is.
+    writing.memo.was_woken(run);
     let known = writing.memo.forget(run);
     if known.is_none() && has_ended(state(writing, run)?.0) {
         return Ok(None);

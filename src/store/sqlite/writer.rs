@@ -173,7 +173,7 @@ impl Desk {
             self.connection = Some(connection);
         } else {
             // Closing it rolls back; what made it fail may be gone when the next batch opens the database anew.
-            self.memo = Memo::default();
+            self.memo.reset();
         }
         committed
     }
@@ -195,7 +195,7 @@ fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]
                 return Err(error);
             }
             if savepoint {
-                *memo = Memo::default();
+                memo.reset();
                 run("ROLLBACK TO operation")?;
             }
         }
