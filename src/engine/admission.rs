@@ -132,7 +132,7 @@ fn parts(around: Map<String, Value>, elements: &[Value]) -> Sorted {
     before.push_str("\"body\":");
     // Each run has a copy, so long headers and many elements would make very much of little.
     if before.len().saturating_mul(elements.len()) > limits::SPLIT_BYTES {
-        return Sorted::fault(&format!(
+        return Sorted::fault(format!(
             "The report's headers and queries, {} bytes, are too long to be given to each of {} elements of 'split_on'.",
             before.len(),
             elements.len()
