@@ -79,6 +79,7 @@ fn what_is_no_xml_says_why() {
         ("<a>&#0;</a>", "it refers to the unknown entity '#0'."),
         ("<p:a/>", "the prefix 'p' is not declared."),
         ("<a b='1' b='2'/>", "the attribute 'b' is written twice."),
+        ("<!DOCTYPE a><!DOCTYPE a><a/>", "it has several document types."),
         ("<a/><b/>", "it has several root elements."),
         ("<a>", "it ends before its root element does."),
         ("text", "it has text outside of its root element."),

@@ -11,6 +11,7 @@ pub(super) const DOCUMENT: Id = 0;
 #[derive(Debug)]
 pub(super) struct Document {
     nodes: Vec<Node>,
+    has_root: bool,
 }
 
 #[derive(Debug)]
@@ -72,12 +73,13 @@ impl Name {
 
 impl Document {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Node { parent: None, children: Vec::new(), kind: Kind::Document }] }
+        Self { nodes: vec![Node { parent: None, children: Vec::new(), kind: Kind::Document }], has_root: false }
     }
 
     /// Adds a node as the last child of `parent`.
     pub(super) fn append(&mut self, parent: Id, kind: Kind) -> Id {
         let id = self.nodes.len();
+        self.has_root |= parent == DOCUMENT && matches!(kind, Kind::Element(_));
         self.nodes.push(Node { parent: Some(parent), children: Vec::new(), kind });
         self.nodes[parent].children.push(id);
         id
@@ -100,7 +102,7 @@ impl Document {
 
     /// Whether there is a root element.
     pub(super) fn has_root(&self) -> bool {
-        self.nodes[DOCUMENT].children.iter().any(|child| self.element(*child).is_some())
+        self.has_root
     }
 
     /// The node as XML, with the namespaces it needs declared in it.

@@ -46,6 +46,7 @@ pub(super) fn read(text: &str) -> Result<Document, Fault> {
 
 struct Building {
     document: Document,
+    has_doctype: bool,
     /// The elements that are open, the document first.
     open: Vec<Id>,
     /// The prefixes that each open element declared.
@@ -64,6 +65,7 @@ impl Building {
         let namespaces = [("", ""), ("xml", "http://www.w3.org/XML/1998/namespace"), ("xmlns", super::XMLNS)];
         Self {
             document: Document::new(),
+            has_doctype: false,
             open: vec![DOCUMENT],
             declared: Vec::new(),
             prefixes: 0,
@@ -130,6 +132,9 @@ impl Building {
             Event::DocType(text) => {
                 if here != DOCUMENT || self.document.has_root() {
                     return Err("its document type does not stand before the root element".into());
+                }
+                if std::mem::replace(&mut self.has_doctype, true) {
+                    return Err("it has several document types".into());
                 }
                 let kind = doctype(&text.xml10_content())?;
                 self.document.append(DOCUMENT, kind);
