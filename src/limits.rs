@@ -184,7 +184,7 @@ pub const VALUE_NESTING: usize = 100;
 pub const FORMAT_BYTES: usize = 1_000;
 /// Bytes of one XML that a function reads; its tree takes several times as much.
 pub const XML_BYTES: usize = 16 * 1024 * 1024;
-/// Nodes of one XML that a function reads; each takes some 200 bytes.
+/// Nodes of one XML that a function reads, attributes among them; each takes some 200 bytes.
 pub const XML_NODES: usize = 250_000;
 /// Nesting of one XML's elements: its JSON must fit within [`VALUE_NESTING`], and reading and writing it recurse.
 pub const XML_NESTING: usize = 100;

@@ -114,11 +114,15 @@ fn nothing_hostile_gets_through_or_takes_long() {
     assert_eq!(refused(&deep), "its elements are nested deeper than 100 levels.");
     let wide = format!("<a>{}</a>", "<b/>".repeat(250_000));
     assert_eq!(refused(&wide), "it has more than 250000 nodes.");
+    let attributed = format!("<a>{}</a>", "<b c='' d='' e=''/>".repeat(62_500));
+    assert_eq!(refused(&attributed), "it has more than 250000 nodes.");
     let declared: String = (0..300).map(|at| format!(" xmlns:p{at}='u'")).collect();
     assert_eq!(refused(&format!("<a{declared}/>")), "more than 200 prefixes are declared around one element.");
     assert_eq!(refused(&" ".repeat(17 * 1024 * 1024)), "it is longer than 16777216 bytes.");
     let attributes: String = (0..100_000).map(|at| format!(" a{at}='1'")).collect();
     assert_eq!(selected(&format!("<a{attributes}/>"), "count(/a/@*)"), Ok(json!(100_000.0)));
+    let attributes: String = (0..250_000).map(|at| format!(" a{at}=''")).collect();
+    assert_eq!(refused(&format!("<a{attributes}/>")), "it has more than 250000 nodes.");
 
     let many = format!("<r>{}</r>", "<a><b>text</b></a>".repeat(20_000));
     assert!(selected(&many, "//*[count(//b) > 1]").unwrap_err().contains("the XPath takes more than 2000000 steps"));

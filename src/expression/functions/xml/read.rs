@@ -37,9 +37,7 @@ pub(super) fn read(text: &str) -> Result<Document, Fault> {
             Event::Eof => break,
             event => building.take(event, at_start)?,
         }
-        if building.document.len() > limits::XML_NODES {
-            return Err(format!("it has more than {} nodes", limits::XML_NODES));
-        }
+        building.within_limit(0)?;
     }
     building.finish()
 }
@@ -47,6 +45,8 @@ pub(super) fn read(text: &str) -> Result<Document, Fault> {
 struct Building {
     document: Document,
     has_doctype: bool,
+    /// How many attributes the elements have in all.
+    attributes: usize,
     /// The elements that are open, the document first.
     open: Vec<Id>,
     /// The prefixes that each open element declared.
@@ -66,6 +66,7 @@ impl Building {
         Self {
             document: Document::new(),
             has_doctype: false,
+            attributes: 0,
             open: vec![DOCUMENT],
             declared: Vec::new(),
             prefixes: 0,
@@ -77,6 +78,14 @@ impl Building {
 
     fn here(&self) -> Id {
         self.open.last().copied().unwrap_or(DOCUMENT)
+    }
+
+    /// Refuses more nodes than may be, with `more` that are not counted yet.
+    fn within_limit(&self, more: usize) -> Result<(), Fault> {
+        if self.document.len() + self.attributes + more > limits::XML_NODES {
+            return Err(format!("it has more than {} nodes", limits::XML_NODES));
+        }
+        Ok(())
     }
 
     fn take(&mut self, event: Event<'_>, at_start: bool) -> Result<(), Fault> {
@@ -182,7 +191,9 @@ impl Building {
                 return Err(format!("it has the character U+{:04X}, which XML forbids", u32::from(letter)));
             }
             attributes.push(((prefix, local), value.into_owned()));
+            self.within_limit(attributes.len())?;
         }
+        self.attributes += attributes.len();
         let mut declared = Vec::new();
         for ((prefix, local), value) in &attributes {
             let name = match (prefix.as_str(), local.as_str()) {
