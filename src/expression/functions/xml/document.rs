@@ -105,18 +105,22 @@ impl Document {
         self.has_root
     }
 
-    /// The node as XML, with the namespaces it needs declared in it.
-    pub(super) fn outer_xml(&self, id: Id) -> String {
+    /// The node as XML, with the namespaces it needs declared in it. Writing stops once that is longer than `most` bytes:
+    /// a declaration that many elements need is written into each.
+    pub(super) fn outer_xml(&self, id: Id, most: usize) -> String {
         let mut out = String::new();
-        self.write(id, &mut out, &mut Vec::new());
+        self.write(id, &mut out, &mut Vec::new(), most);
         out
     }
 
     /// `scope` holds the declarations of the elements around, the nearest last.
-    fn write<'d>(&'d self, id: Id, out: &mut String, scope: &mut Vec<(&'d str, &'d str)>) {
+    fn write<'d>(&'d self, id: Id, out: &mut String, scope: &mut Vec<(&'d str, &'d str)>, most: usize) {
+        if out.len() > most {
+            return;
+        }
         let node = &self.nodes[id];
         match &node.kind {
-            Kind::Document => node.children.iter().for_each(|child| self.write(*child, out, scope)),
+            Kind::Document => node.children.iter().for_each(|child| self.write(*child, out, scope, most)),
             Kind::Declaration { version, encoding, standalone } => {
                 out.push_str(&format!("<?xml version=\"{version}\""));
                 for (name, value) in [("encoding", encoding), ("standalone", standalone)] {
@@ -144,7 +148,7 @@ impl Document {
             Kind::Comment(text) => out.push_str(&format!("<!--{text}-->")),
             Kind::Instruction { target, data } if data.is_empty() => out.push_str(&format!("<?{target}?>")),
             Kind::Instruction { target, data } => out.push_str(&format!("<?{target} {data}?>")),
-            Kind::Element(element) => self.write_element(element, &node.children, out, scope),
+            Kind::Element(element) => self.write_element(element, &node.children, out, scope, most),
         }
     }
 
@@ -154,6 +158,7 @@ impl Document {
         children: &[Id],
         out: &mut String,
         scope: &mut Vec<(&'d str, &'d str)>,
+        most: usize,
     ) {
         let outside = scope.len();
         let name = element.name.qualified();
@@ -180,7 +185,7 @@ impl Document {
             out.push_str(" />");
         } else {
             out.push('>');
-            children.iter().for_each(|child| self.write(*child, out, scope));
+            children.iter().for_each(|child| self.write(*child, out, scope, most));
             out.push_str(&format!("</{name}>"));
         }
         scope.truncate(outside);

@@ -43,7 +43,7 @@ pub(super) fn xml(args: Args<'_>) -> Outcome<'_> {
         _ => return Err(args.expected("its parameter to be a string or an object", 0)),
     };
     let document = document.map_err(|fault| invalid(&args, &fault))?;
-    let written = document.outer_xml(DOCUMENT);
+    let written = document.outer_xml(DOCUMENT, limits::STRING_RESULT_CHARS);
     args.fits(written.len())?;
     Ok(Cow::Owned(envelope(STANDARD.encode(written))))
 }
@@ -89,7 +89,7 @@ pub(super) fn xpath(args: Args<'_>) -> Outcome<'_> {
         _ => return Err(args.expected("its first parameter to be an XML", 0)),
     };
     let document = document.map_err(|fault| invalid(&args, &fault))?;
-    let selected = select::select(&document, args.string(1)?)
+    let selected = select::select(&document, args.string(1)?, limits::STRING_RESULT_CHARS)
         .map_err(|fault| args.error(format_args!("cannot be evaluated: {fault}")))?;
     let value = match selected {
         Selected::Nodes(nodes) => Value::Array(listed(&args, nodes)?),

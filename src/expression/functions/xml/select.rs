@@ -24,8 +24,9 @@ pub(super) enum Found {
     Text(String),
 }
 
-/// What `expression` selects. The error is a clause without a capital letter or a full stop.
-pub(super) fn select(document: &Document, expression: &str) -> Result<Selected, String> {
+/// What `expression` selects, the nodes with `most` bytes in all. The error is a clause without a capital letter or a
+/// full stop.
+pub(super) fn select(document: &Document, expression: &str, most: usize) -> Result<Selected, String> {
     within_limits(expression)?;
     let expression = xpath_eval::parse(expression).map_err(|error| format!("the XPath cannot be read: {error}"))?;
     let view = View { document, steps: Cell::new(limits::XPATH_STEPS) };
@@ -44,11 +45,24 @@ pub(super) fn select(document: &Document, expression: &str) -> Result<Selected, 
         return Err("the XPath has a prefix, and nothing says what it stands for: write *[local-name()='name']".into());
     }
     Ok(match value {
-        Value::NodeSet(nodes) => Selected::Nodes(nodes.into_iter().map(At::found).collect()),
+        Value::NodeSet(nodes) => Selected::Nodes(found(&nodes, most)?),
         Value::Boolean(flag) => Selected::Boolean(flag),
         Value::Number(number) => Selected::Number(number),
         Value::String(text) => Selected::Text(text),
     })
+}
+
+/// The nodes written out, one inside the other too, which may come to many times the document.
+fn found(nodes: &[At<'_>], most: usize) -> Result<Vec<Found>, String> {
+    let mut left = most;
+    let written = nodes.iter().map(|node| {
+        let found = node.found(left);
+        let (Found::Xml(text) | Found::Text(text)) = &found;
+        left =
+            left.checked_sub(text.len()).ok_or_else(|| format!("what it selects has more than {most} characters"))?;
+        Ok(found)
+    });
+    written.collect()
 }
 
 /// Refuses what could exhaust the stack of a parser that recurses.
@@ -206,9 +220,11 @@ impl<'d> At<'d> {
         texts.collect()
     }
 
-    fn found(self) -> Found {
+    fn found(self, most: usize) -> Found {
         match (self.place, self.in_node()) {
-            (Place::Node(id), Some(Kind::Document | Kind::Element(_))) => Found::Xml(self.view.document.outer_xml(id)),
+            (Place::Node(id), Some(Kind::Document | Kind::Element(_))) => {
+                Found::Xml(self.view.document.outer_xml(id, most))
+            }
             _ => Found::Text(self.text()),
         }
     }
@@ -340,5 +356,36 @@ impl<'d> Node<'d> for At<'d> {
 
     fn document_order(self, other: Self) -> Ordering {
         self.place.order().cmp(&other.place.order())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::read, Found, Selected, select};
+
+    /// The bytes of what is selected, or why nothing is.
+    fn selected(xml: &str, xpath: &str, most: usize) -> Result<usize, String> {
+        match select(&read::read(xml)?, xpath, most)? {
+            Selected::Nodes(nodes) => Ok(nodes.iter().map(|(Found::Xml(text) | Found::Text(text))| text.len()).sum()),
+            _ => Err("no nodes".into()),
+        }
+    }
+
+    #[test]
+    fn what_is_selected_has_an_end_before_it_is_written() {
+        let too_much = || Err("what it selects has more than 1000 characters".to_owned());
+        let nested = format!("{}{}{}", "<a>".repeat(9), "x".repeat(90), "</a>".repeat(9));
+        assert_eq!(selected(&nested, "/a", 1_000), Ok(153));
+        assert_eq!(selected(&nested, "//a", 1_000), too_much());
+        assert_eq!(selected(&nested, "//a", 1_125), Ok(1_125));
+        let declared = format!("<r xmlns:p='{}'><m>{}</m></r>", "u".repeat(90), "<p:a/>".repeat(20));
+        assert_eq!(selected(&declared, "/r", 1_000), Ok(255));
+        assert_eq!(selected(&declared, "/r/m", 1_000), too_much());
+        assert_eq!(selected(&declared, "//namespace::p", 1_000), too_much());
+        // The memory that is taken is what is in question: writing stops where the limit is passed.
+        let document = read::read(&declared).expect("an XML");
+        let root = document.node(super::DOCUMENT).children[0];
+        let inner = document.node(root).children[0];
+        assert!(document.outer_xml(inner, 1_000).len() < 1_200);
     }
 }
