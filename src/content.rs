@@ -9,7 +9,7 @@ use futures::stream;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
-use crate::limits::{HOOK_PARTS, HOOK_VALUES, VALUE_NESTING};
+use crate::limits::{HOOK_PARTS, JSON_VALUES, VALUE_NESTING};
 
 const OCTETS: &str = "application/octet-stream";
 
@@ -20,7 +20,7 @@ pub enum ContentFault {
     Json(#[from] serde_json::Error),
     #[error("the body says that it is JSON and is not in UTF-8, or the charset it names")]
     Charset,
-    #[error("the body is JSON of more than {HOOK_VALUES} values")]
+    #[error("the body is JSON of more than {JSON_VALUES} values")]
     TooManyValues,
     #[error("the body is JSON nested deeper than {VALUE_NESTING} levels")]
     TooDeep,
@@ -57,7 +57,13 @@ pub async fn value(content_type: Option<&str>, bytes: Bytes) -> Result<Value, Co
         if wrong {
             return Err(ContentFault::Charset);
         }
-        measure(&text)?;
+        let measure = Measure::of_json(&text);
+        if measure.depth > VALUE_NESTING {
+            return Err(ContentFault::TooDeep);
+        }
+        if measure.values > JSON_VALUES {
+            return Err(ContentFault::TooManyValues);
+        }
         return Ok(serde_json::from_str(&text)?);
     }
     if essence.starts_with("text/") {
@@ -90,30 +96,39 @@ fn parameter<'k>(kind: &'k str, name: &str) -> Option<&'k str> {
     })
 }
 
-/// Refuses JSON that would take far more memory than its text, before it is read.
-fn measure(text: &str) -> Result<(), ContentFault> {
-    let (mut values, mut depth, mut quoted, mut escaped) = (1, 0_usize, false, false);
-    for byte in text.bytes() {
-        if quoted {
-            quoted = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
-        match byte {
-            b'"' => quoted = true,
-            b'[' | b'{' => {
-                depth += 1;
-                values += 1;
+/// How much a JSON text holds, told before it is read, since it may take far more memory than its text.
+pub struct Measure {
+    /// Its values, never fewer than are read of it.
+    pub values: usize,
+    /// Its levels of arrays and objects inside each other.
+    pub depth: usize,
+}
+
+impl Measure {
+    /// The measure of JSON as RFC 8259 writes it; text that is none is measured up to where it is none.
+    #[must_use]
+    pub fn of_json(text: &str) -> Self {
+        let (mut measure, mut depth, mut quoted, mut escaped) = (Self { values: 1, depth: 0 }, 0_usize, false, false);
+        for byte in text.bytes() {
+            if quoted {
+                quoted = escaped || byte != b'"';
+                escaped = !escaped && byte == b'\\';
+                continue;
             }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b',' => values += 1,
-            _ => {}
+            match byte {
+                b'"' => quoted = true,
+                b'[' | b'{' => {
+                    depth += 1;
+                    measure.depth = measure.depth.max(depth);
+                    measure.values += 1;
+                }
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                b',' => measure.values += 1,
+                _ => {}
+            }
         }
-        if depth > VALUE_NESTING {
-            return Err(ContentFault::TooDeep);
-        }
+        measure
     }
-    if values > HOOK_VALUES { Err(ContentFault::TooManyValues) } else { Ok(()) }
 }
 
 fn form(bytes: &[u8]) -> Result<Value, ContentFault> {
@@ -127,7 +142,7 @@ fn form(bytes: &[u8]) -> Result<Value, ContentFault> {
         let key = text(halves.next().unwrap_or_default())?;
         fields.push(json!({"key": key, "value": text(halves.next().unwrap_or_default())?}));
         // Each field is three values.
-        if fields.len() * 3 > HOOK_VALUES {
+        if fields.len() * 3 > JSON_VALUES {
             return Err(ContentFault::TooManyValues);
         }
     }
@@ -190,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_not_what_it_says_is_refused() {
         let deep = "[".repeat(101) + &"]".repeat(101);
-        let many = format!("[{}0]", "0,".repeat(HOOK_VALUES));
+        let many = format!("[{}0]", "0,".repeat(JSON_VALUES));
         let parts = "--x\r\nA: b\r\n\r\n\r\n".repeat(HOOK_PARTS + 1) + "--x--";
         let braces = format!("[{:?}]", "[{\\\"".repeat(200));
         insta::assert_json_snapshot!([

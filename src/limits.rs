@@ -110,8 +110,9 @@ pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;
 pub const REPLIES_WAITED_FOR: usize = 512;
 /// Bytes of a webhook's body: the largest that GitHub sends.
 pub const HOOK_BYTES: usize = 25 * 1024 * 1024;
-/// Values in the JSON body of a webhook or an HTTP answer; each takes many times its bytes in memory.
-pub const HOOK_VALUES: usize = 500_000;
+/// Values of one JSON text that is read: a webhook's body, an HTTP answer, what `json()` and `parse_json` are given. Each
+/// takes many times its bytes in memory.
+pub const JSON_VALUES: usize = 500_000;
 /// Parts of a multipart body, of a webhook or an HTTP answer.
 pub const HOOK_PARTS: usize = 1_000;
 /// Characters of the key that a webhook's template makes, since what has no end is no key.

@@ -1,9 +1,9 @@
 //! Faults, found when a playbook is loaded.
 
-use larum::expression::{CompileErrorKind as Kind, Partials, Tree};
+use larum::expression::{CompileErrorKind as Kind, JsonScope, Partials, Template, Tree};
 use serde_json::json;
 
-use crate::{evaluated, faults, scope};
+use crate::{evaluated, faults, now, scope};
 
 #[test]
 fn faults_are_found_at_load_with_their_place() {
@@ -187,4 +187,19 @@ fn a_value_nested_too_deep_is_an_error_and_no_crash() {
     };
     assert!(tree(100).evaluate(&scope()).is_ok());
     assert_eq!(tree(101).evaluate(&scope()).unwrap_err().message, "The value would be nested deeper than 100 levels.");
+}
+
+#[test]
+fn json_of_very_many_values_is_refused_before_it_is_read() {
+    let read = |text: String| {
+        let scope = JsonScope::new(json!({"variables": {"text": text}}), now(), 1);
+        let template = Template::compile("@length(json(variables.text))", &Partials::default()).unwrap();
+        template.evaluate(&scope).map_err(|error| error.message)
+    };
+    assert_eq!(read(format!("[{}0]", "0,".repeat(499_998))), Ok(json!(499_999)));
+    for piece in ["0,", "[],", "{\"a\":0},"] {
+        let message = read(format!("[{}0]", piece.repeat(500_000))).unwrap_err();
+        assert!(message.contains("would return more than 500000 values"), "{piece}: {message}");
+    }
+    assert_eq!(read(format!("[\"{}\"]", ",".repeat(500_000))), Ok(json!(1)));
 }

@@ -73,7 +73,8 @@ impl Fault {
 /// The value that `text` begins with; null when it holds none at all.
 ///
 /// # Errors
-/// The first thing that cannot be read; also values nested deeper than [`limits::VALUE_NESTING`].
+/// The first thing that cannot be read; also values nested deeper than [`limits::VALUE_NESTING`],
+/// and more of them than [`limits::JSON_VALUES`].
 pub(super) fn read(text: &str) -> Result<Value, Fault> {
     Reader::new(text).document()
 }
@@ -93,6 +94,8 @@ struct Reader<'t> {
     /// In bytes.
     at: usize,
     depth: usize,
+    /// How many values were read.
+    values: usize,
     /// Whether anything of a value was read.
     begun: bool,
     /// The values whose places are asked for, by pointer, with the byte after their first token once it is known.
@@ -125,6 +128,7 @@ impl<'t> Reader<'t> {
             text: text.strip_prefix('\u{feff}').unwrap_or(text),
             at: 0,
             depth: 0,
+            values: 0,
             begun: false,
             wanted: BTreeMap::new(),
             pointer: String::new(),
@@ -210,6 +214,7 @@ impl<'t> Reader<'t> {
     /// Reads a value; the reader stands at its first letter. `inside` is the container it stands in.
     fn value(&mut self, inside: Option<Container>) -> Result<Value, Fault> {
         let Some(letter) = self.peek() else { return Err(self.fault(UNEXPECTED_END)) };
+        self.count()?;
         let value = match letter {
             '{' => return self.object(),
             '[' => return self.array(),
@@ -232,6 +237,15 @@ impl<'t> Reader<'t> {
         self.begun = true;
         self.note();
         Ok(value)
+    }
+
+    /// Counts a value, since each takes many times its letters in memory.
+    fn count(&mut self) -> Result<(), Fault> {
+        self.values += 1;
+        if self.values > limits::JSON_VALUES {
+            return Err(self.fault(format!("There are more than {} values.", limits::JSON_VALUES)));
+        }
+        Ok(())
     }
 
     /// Remembers where the first token of the present value ended, if that is asked for.
@@ -297,7 +311,10 @@ impl<'t> Reader<'t> {
                     break;
                 }
                 // A value left out is null.
-                Some(',') => items.push(Value::Null),
+                Some(',') => {
+                    self.count().map_err(|fault| within(fault, items.len()))?;
+                    items.push(Value::Null);
+                }
                 Some(_) => {
                     let item = self.inner(&items.len(), Container::Array);
                     items.push(item.map_err(|fault| within(fault, items.len()))?);
@@ -332,7 +349,10 @@ impl<'t> Reader<'t> {
             self.blank().map_err(|fault| within(fault, &last))?;
             let value = match self.peek() {
                 None => return Err(Self::too_short()),
-                Some(',') => Value::Null,
+                Some(',') => {
+                    self.count().map_err(|fault| within(fault, &last))?;
+                    Value::Null
+                }
                 Some(_) => {
                     let key = last.as_deref().unwrap_or_default();
                     self.inner(&key, Container::Object).map_err(|fault| within(fault, &last))?

@@ -140,6 +140,14 @@ fn what_cannot_be_read_is_named_with_its_place() {
     let deep = limits::VALUE_NESTING;
     assert!(read(&"[".repeat(deep + 1)).is_err_and(|message| message.starts_with("The reader's MaxDepth of 100")));
     assert!(read(&format!("{}1", "[".repeat(deep))).is_ok());
+    let many = limits::JSON_VALUES;
+    for piece in [",", "1,", "[],"] {
+        // The array itself is a value too.
+        assert!(read(&format!("[{}]", piece.repeat(many - 1))).is_ok(), "{piece}");
+        let message = read(&format!("[{}]", piece.repeat(many))).unwrap_err();
+        assert!(message.starts_with("There are more than 500000 values. Path '[499998]', line 1"), "{message}");
+    }
+    assert!(read(&format!("{{{}", "a:,".repeat(many))).is_err_and(|message| message.contains("500000 values")));
 }
 
 #[test]

@@ -14,7 +14,11 @@ use super::{
     string::{text, unknown_locale},
     utf16,
 };
-use crate::expression::{EvalError, evaluate::Outcome, value};
+use crate::{
+    content::Measure,
+    expression::{EvalError, evaluate::Outcome, value},
+    limits,
+};
 
 /// What RFC 3986 leaves as it is: letters, digits and `-_.~`.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -94,6 +98,9 @@ pub(super) fn json(args: Args<'_>) -> Outcome<'_> {
         }
         _ => return Err(args.expected("its parameter to be a string or an XML", 0)),
     };
+    if Measure::of_json(&source).values > limits::JSON_VALUES {
+        return Err(args.error(format_args!("would return more than {} values", limits::JSON_VALUES)));
+    }
     let parsed = serde_json::from_str(&source)
         .map_err(|error| args.error(format_args!("parameter is not valid. The provided value is no JSON: {error}")))?;
     Ok(Cow::Owned(parsed))
