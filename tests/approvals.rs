@@ -12,7 +12,11 @@ use insta::assert_snapshot;
 use kit::{Answer, Served, request, served};
 use larum::{
     mail,
-    store::{Store, query::RunFilter, run::RunStatus},
+    store::{
+        Store,
+        query::RunFilter,
+        run::{RunStatus, SignalVerdict},
+    },
 };
 use serde_json::json;
 
@@ -171,6 +175,30 @@ async fn after_the_timeout_the_page_says_that_it_is_too_late() {
     assert_eq!(confirm(&site, link).await.status, 410);
     site.clock.advance(Span::days(100));
     assert_snapshot!("expired", shown(&site.get(link).await));
+}
+
+#[tokio::test]
+async fn an_answer_that_came_after_the_timeout_is_not_shown_as_the_decision() {
+    let goes_on =
+        format!("{ASKS}  - {{id: nap, run_after: {{late: [succeeded]}}, action: delay, with: {{for: 10h}}}}\n");
+    let site = served(&[&goes_on], |_| {}).await;
+    assert_eq!(site.post_json("/forms/report", r#"{"what": "Ann"}"#).await.status, 202);
+    let link = &mails(&site, 2).await[0].links()[0];
+    site.clock.advance(Span::hours(2));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while site.store.incident(1).await.unwrap().is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "the playbook goes on without an answer");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // As an answer does whose page was looked up just before the timeout.
+    let run = site.store.runs(RunFilter { limit: 1, ..Default::default() }).await.unwrap()[0].run;
+    let step = serde_json::from_value(json!("ask")).unwrap();
+    let answer = json!({"SelectedOption": "Block", "UserEmailAddress": "lead@example.com"});
+    assert_eq!(site.engine.signal(run, &step, answer).await.unwrap(), SignalVerdict::Taken);
+    for answer in [site.get(link).await, confirm(&site, link).await] {
+        assert_eq!(answer.status, 410);
+        assert!(answer.body.contains("It is too late to answer"), "{}", answer.body);
+    }
 }
 
 #[tokio::test]

@@ -68,10 +68,9 @@ struct Asked {
 pub async fn show(State(site): State<Arc<Site>>, token: SealedToken) -> Response {
     let page = async {
         let asked = asked(&site, token.as_ref().map(|Path(text)| text.as_str()).unwrap_or_default()).await?;
-        if let Some(answer) = &asked.question.answer {
+        if let Some(answer) = counted(&asked)? {
             return Ok(done(&site, &asked, answer, StatusCode::OK, false));
         }
-        still_open(&asked)?;
         let Asked { question, input, token, .. } = &asked;
         let page = AskPage {
             title: &shown::line(&input.subject.0, HEADING_CHARS),
@@ -91,10 +90,9 @@ pub async fn decide(State(site): State<Arc<Site>>, token: SealedToken, headers: 
     let page = async {
         site.guard.own_site(&headers)?;
         let asked = asked(&site, token.as_ref().map(|Path(text)| text.as_str()).unwrap_or_default()).await?;
-        if let Some(answer) = &asked.question.answer {
+        if let Some(answer) = counted(&asked)? {
             return Ok(done(&site, &asked, answer, StatusCode::CONFLICT, false));
         }
-        still_open(&asked)?;
         let person = asked.input.to.0.get(usize::from(asked.token.recipient));
         let by = person.and_then(|person| write::mailbox("to", person).ok()).map(|person| person.email.to_string());
         let answer = given(option(&asked), by.as_deref());
@@ -142,12 +140,17 @@ fn option(asked: &Asked) -> &str {
     asked.input.options.0.get(usize::from(asked.token.option)).map_or("", String::as_str)
 }
 
-/// Refuses an answer to a question that nobody waits for any more.
-fn still_open(asked: &Asked) -> Result<(), Box<Problem>> {
-    match asked.question.ended {
-        None => Ok(()),
-        Some(ActionStatus::TimedOut) => Err(too_late()),
-        Some(_) => Err(over()),
+/// The answer that counts; `None` while the question is open. An answer that lost to its timeout counts for nothing,
+/// though it is kept.
+///
+/// # Errors
+/// 410 when nobody waits for an answer any more.
+fn counted(asked: &Asked) -> Result<Option<&Signal>, Box<Problem>> {
+    match (asked.question.ended, &asked.question.answer) {
+        (Some(ActionStatus::TimedOut), _) => Err(too_late()),
+        (_, Some(answer)) => Ok(Some(answer)),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(over()),
     }
 }
 
