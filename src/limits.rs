@@ -125,6 +125,9 @@ pub const HOOK_TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 pub const DISCARDED_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// How long a client may take to send a request's headers, and how long an idle connection is kept.
 pub const REQUEST_HEADERS: Duration = Duration::from_secs(15);
+/// Bytes of a request's line and headers, which are gathered in memory for each of [`CONNECTIONS`]; more is answered with
+/// 431. Bodies are read in pieces of at most this size.
+pub const REQUEST_HEAD_BYTES: usize = 64 * 1024;
 /// How long a client may take to send a request's body.
 pub const REQUEST_BODY: Duration = Duration::from_secs(60);
 /// Connections served at once; further ones wait to be accepted.

@@ -13,7 +13,7 @@ use kit::{Served, request, served};
 use larum::{
     config::Config,
     diagnostic::Source,
-    limits::HOOK_BYTES,
+    limits::{HOOK_BYTES, REQUEST_HEAD_BYTES},
     store::Store,
     trigger::webhook::{CallbackKeys, KeyName},
 };
@@ -365,6 +365,16 @@ async fn what_is_larger_than_github_sends_is_refused() {
     assert_eq!(site.post("/hooks/open", &octets, &large[1..]).await.status, 202);
     let many = format!("[{}0]", "0,".repeat(1_000_000));
     assert_snapshot!("too_many_values", site.post_json("/hooks/open", many).await.shown());
+}
+
+#[tokio::test]
+async fn a_head_that_is_larger_than_any_client_needs_is_431() {
+    let site = site(&[OPEN]).await;
+    let padding = "a".repeat(REQUEST_HEAD_BYTES - 1024);
+    assert_eq!(site.post("/hooks/open", &[JSON, ("x-padding", &padding)], "{}").await.status, 202);
+    let mut endless = b"POST /hooks/open HTTP/1.1\r\nhost: localhost\r\nx-padding: ".to_vec();
+    endless.resize(REQUEST_HEAD_BYTES, b'a');
+    assert_eq!(site.raw(&endless).await.status, 431);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::Site;
-use crate::limits::{CONNECTIONS, DRAIN, REQUEST_HEADERS};
+use crate::limits::{CONNECTIONS, DRAIN, REQUEST_HEAD_BYTES, REQUEST_HEADERS};
 
 /// The longest pause after a connection could not be accepted; the first is a sixty-fourth of it.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, shutdown: impl Future
     let router = TowerToHyperService::new(site.router());
     let mut http = http1::Builder::new();
     // Keeps a client that sends a byte a minute from holding a connection, and idle connections from piling up.
-    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_HEADERS);
+    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_HEADERS).max_buf_size(REQUEST_HEAD_BYTES);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(shutdown);
