@@ -119,6 +119,9 @@ pub const HOOK_PARTS: usize = 1_000;
 pub const HOOK_KEY_CHARS: usize = 1_000;
 /// Faults that a refused body is told of; a long list may hold a million.
 pub const SCHEMA_FAULTS: usize = 20;
+/// Values of a body of which every fault is looked for; of a larger one only the first is told, because the validator
+/// gathers all of them before the first can be read.
+pub const SCHEMA_LISTED_VALUES: usize = 10_000;
 /// How far the clock of a webhook's sender may be from ours, unless its connection says otherwise (as Slack and Stripe advise).
 pub const HOOK_TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// Bytes read and thrown away of a body that is too large, so that its sender gets to read the answer.

@@ -1,9 +1,14 @@
 //! JSON schemas: whether a value fits one, and what is wrong where.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
+
+use crate::limits::SCHEMA_LISTED_VALUES;
 
 /// Backtracking steps of one `pattern`, so that no value holds a processor for long.
 const PATTERN_STEPS: usize = 10_000;
@@ -61,16 +66,35 @@ impl Schema {
         &self.source
     }
 
-    /// What is wrong with `value`, at most `most` faults; none when it fits.
+    /// What is wrong with `value`, at most `most` faults; none when it fits. Of a value that is not [`is_listed`], only
+    /// the first.
     #[must_use]
     pub fn faults(&self, value: &Value, most: usize) -> Vec<SchemaFault> {
         let fault = |error: jsonschema::ValidationError<'_>| {
-            let came = cut(&error.instance().to_string(), SHOWN_CHARS);
+            let came = beginning(&error.instance(), SHOWN_CHARS);
             let message = cut(&error.masked_with(came.as_str()).to_string(), MESSAGE_CHARS);
             SchemaFault { pointer: error.instance_path().to_string(), message }
         };
-        self.validator.iter_errors(value).take(most).map(fault).collect()
+        match self.validator.validate(value) {
+            Ok(()) => Vec::new(),
+            Err(_) if is_listed(value) => self.validator.iter_errors(value).take(most).map(fault).collect(),
+            Err(first) => [first].into_iter().take(most).map(fault).collect(),
+        }
     }
+}
+
+/// Whether every fault of `value` is looked for: it holds at most [`SCHEMA_LISTED_VALUES`] values, itself among them.
+#[must_use]
+pub fn is_listed(value: &Value) -> bool {
+    fn count(value: &Value, left: usize) -> Option<usize> {
+        let left = left.checked_sub(1)?;
+        match value {
+            Value::Array(items) => items.iter().try_fold(left, |left, item| count(item, left)),
+            Value::Object(members) => members.values().try_fold(left, |left, member| count(member, left)),
+            _ => Some(left),
+        }
+    }
+    count(value, SCHEMA_LISTED_VALUES).is_some()
 }
 
 impl PartialEq for Schema {
@@ -83,6 +107,27 @@ impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Schema").field(&self.source).finish()
     }
+}
+
+/// The first characters of what `shown` prints; it is not printed further, for it may be a whole body.
+fn beginning(shown: &impl fmt::Display, chars: usize) -> String {
+    struct Beginning {
+        text: String,
+        most: usize,
+    }
+    impl fmt::Write for Beginning {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            let room = self.most.saturating_sub(self.text.len());
+            let end = piece.floor_char_boundary(room);
+            self.text.push_str(&piece[..end]);
+            // An error ends the printing.
+            if end < piece.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    // One character more than is shown, of at most four bytes each, so that `cut` sees that there is more.
+    let mut beginning = Beginning { text: String::new(), most: (chars + 1) * 4 };
+    let _ = write!(beginning, "{shown}");
+    cut(&beginning.text, chars)
 }
 
 fn cut(text: &str, chars: usize) -> String {
@@ -119,6 +164,16 @@ mod tests {
             faults(&schema, &json!({"action": "x".repeat(100)})),
             faults(&schema, &json!([])),
         ]);
+    }
+
+    #[test]
+    fn of_a_large_value_the_first_fault_is_told() {
+        let numbers = json!({"items": {"type": "integer"}});
+        let list = |length: usize| Value::from(vec!["é".repeat(100); length]);
+        let fault = |at: usize| format!("/{at}: \"{}… is not of type \"integer\"", "é".repeat(SHOWN_CHARS - 1));
+        assert_eq!(faults(&numbers, &list(SCHEMA_LISTED_VALUES - 1)), [fault(0), fault(1), fault(2)]);
+        assert_eq!(faults(&numbers, &list(SCHEMA_LISTED_VALUES)), [fault(0)]);
+        assert!(faults(&numbers, &Value::from(vec![1; SCHEMA_LISTED_VALUES])).is_empty());
     }
 
     #[test]

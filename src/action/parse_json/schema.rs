@@ -17,7 +17,7 @@ use jsonschema::{
 use serde_json::{Map, Number, Value, json};
 
 use super::path::{self, Segment};
-use crate::limits;
+use crate::{limits, schema::is_listed};
 
 /// A schema that can be used.
 pub(super) struct Schema {
@@ -90,12 +90,16 @@ impl Schema {
         Ok(Self { source: source.clone(), validator })
     }
 
-    /// What in `value` the schema does not allow, at most [`limits::SCHEMA_ERRORS`] of it.
+    /// What in `value` the schema does not allow, at most [`limits::SCHEMA_ERRORS`] of it; of a value that is not
+    /// [`is_listed`], only the first.
     pub(super) fn mismatches(&self, value: &Value) -> Vec<Mismatch> {
-        if self.validator.is_valid(value) {
-            return Vec::new();
-        }
+        let Err(first) = self.validator.validate(value) else { return Vec::new() };
         let mut found = Vec::new();
+        if !is_listed(value) {
+            add(&mut found, &first, value);
+            found.truncate(limits::SCHEMA_ERRORS);
+            return found;
+        }
         for error in self.validator.iter_errors(value) {
             if found.len() >= limits::SCHEMA_ERRORS {
                 break;
