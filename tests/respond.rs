@@ -70,6 +70,19 @@ async fn a_repeated_call_gets_the_first_answer_at_once_and_long_afterwards() {
 }
 
 #[tokio::test]
+async fn a_repeated_call_gets_the_first_answer_from_a_playbook_that_answers_no_more() {
+    let site = served(&[&playbook(LOOK_UP)], |_| {}).await;
+    let call = async |key: &str| site.post("/hooks/ask", &[JSON, ("idempotency-key", key)], r#"{"number": 7}"#).await;
+    let first = call("7").await;
+    assert_eq!(first.status, 201);
+    let silent = playbook("  - {id: after, action: create_incident, with: {title: x}}\n");
+    kit::put_in_force(&site.store, &site.library, &[&silent]).await;
+    let again = call("7").await;
+    assert_eq!((again.status, &*again.body, again.header("idempotent-replayed")), (201, &*first.body, Some("true")));
+    assert_eq!((call("8").await.status, call("8").await.status), (202, 202));
+}
+
+#[tokio::test]
 async fn a_run_that_ends_without_an_answer_is_502() {
     let never = "
   - {id: way, if: false, then: [{id: answer, action: respond, with: {}}]}

@@ -23,7 +23,8 @@ use crate::{
     trigger::webhook::Hook,
 };
 
-/// What the playbook answers, waiting for it. A repeated call gets the first one's answer, also long afterwards.
+/// What the playbook answers, waiting for it. A repeated call gets the first one's answer, also long afterwards and when
+/// the playbook answers no more today.
 pub(super) async fn answered(site: &Site, hook: &Hook, run: RunId, replayed: bool) -> Result<Response, Box<Problem>> {
     let clock = &site.door.clock;
     let until = clock.now() + REPLY;
@@ -33,6 +34,11 @@ pub(super) async fn answered(site: &Site, hook: &Hook, run: RunId, replayed: boo
         tracing::error!(webhook = %hook.trigger.path, %run, %error, "what a run answers its caller could not be looked up");
         unavailable("The call was taken, but its answer could not be looked up. Ask again in a while.")
     })?;
+    // A call that was split into several runs was answered with the address of the first, whatever that one replied.
+    let split = hook.live.playbook.admission.split_on.is_some();
+    if split || !hook.responds && state.as_ref().is_none_or(|state| state.reply.is_none()) {
+        return Ok(accepted(run, replayed));
+    }
     let Some(state) = state else {
         let message = "This call came before, so long ago that its answer is no longer kept.";
         return Err(Problem::new(StatusCode::GONE, "AnswerGone", TITLE, message));

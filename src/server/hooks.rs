@@ -46,7 +46,7 @@ pub async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
             count(&site, if problem.status.is_server_error() { "unavailable" } else { "refused" });
         })?;
         Ok(match run {
-            Some(run) if hook.responds => answered(&site, &hook, run, replayed).await?,
+            Some(run) if hook.responds || replayed => answered(&site, &hook, run, replayed).await?,
             Some(run) => accepted(run, replayed),
             None => json_answer(StatusCode::ACCEPTED, &json!({"run": null})),
         })
