@@ -122,6 +122,8 @@ pub const SCHEMA_FAULTS: usize = 20;
 /// Values of a body of which every fault is looked for; of a larger one only the first is told, because the validator
 /// gathers all of them before the first can be read.
 pub const SCHEMA_LISTED_VALUES: usize = 10_000;
+/// How long the verdict of `/readyz` counts: each look writes to the disk, and anybody may ask.
+pub const READY_VERDICT: Duration = Duration::from_secs(1);
 /// How far the clock of a webhook's sender may be from ours, unless its connection says otherwise (as Slack and Stripe advise).
 pub const HOOK_TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// Bytes read and thrown away of a body that is too large, so that its sender gets to read the answer.

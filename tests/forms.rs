@@ -546,6 +546,16 @@ async fn a_folder_of_templates_replaces_the_built_in_ones() {
 // --- health, metrics, the end ---
 
 #[tokio::test]
+async fn whether_the_disk_can_be_written_is_looked_at_once_a_second() {
+    let site = served(&[REPORT], |_| {}).await;
+    assert_eq!(site.get("/readyz").await.status, 200);
+    site.store.close();
+    assert_eq!(site.get("/readyz").await.status, 200);
+    site.clock.advance(Span::seconds(1));
+    assert_eq!(site.get("/readyz").await.status, 503);
+}
+
+#[tokio::test]
 async fn the_server_says_how_it_is() {
     let site = served(&[REPORT], |_| {}).await;
     assert_eq!(site.get("/healthz").await.body, "alive\n");

@@ -23,8 +23,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
+use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 pub use connection::serve;
 pub use pages::PagesError;
@@ -38,7 +39,7 @@ use self::{
 };
 use crate::{
     config::{Config, Connection},
-    limits::REPLIES_WAITED_FOR,
+    limits::{READY_VERDICT, REPLIES_WAITED_FOR},
     metrics::Metrics,
     secret::Vault,
     trigger::{
@@ -68,6 +69,13 @@ pub struct Site {
     metrics: Metrics,
     /// Whether the runs found at the start have been taken up again.
     recovered: watch::Receiver<bool>,
+    looked: Mutex<Option<Looked>>,
+}
+
+/// A look at whether the store can be written.
+struct Looked {
+    at: DateTime<Utc>,
+    found: Result<(), String>,
 }
 
 impl Site {
@@ -98,6 +106,7 @@ impl Site {
             vault,
             metrics,
             recovered,
+            looked: Mutex::default(),
         }))
     }
 
@@ -174,7 +183,15 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready: unfinished runs are being taken up again\n")
             .into_response();
     }
-    match site.door.store.check_writable().await {
+    // Held while the store is asked, so that of many who ask at once one makes it write.
+    let mut last = site.looked.lock().await;
+    let now = site.door.clock.now();
+    let counts = |look: &Looked| (now - look.at).to_std().is_ok_and(|age| age < READY_VERDICT);
+    let look = match last.take().filter(counts) {
+        Some(look) => look,
+        None => Looked { at: now, found: site.door.store.check_writable().await.map_err(|error| error.to_string()) },
+    };
+    match &last.insert(look).found {
         Ok(()) => "ready\n".into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response(),
     }
