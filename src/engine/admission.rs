@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Live;
 use crate::{
-    expression::JsonScope,
+    expression::{JsonScope, type_name},
     limits,
     playbook::Admission,
     store::{
@@ -92,7 +92,7 @@ fn sort(admission: &Admission, arrival: &Arrival<'_>) -> Sorted {
             Ok(other) => {
                 return Sorted::fault(format!(
                     "The result of the evaluation of the trigger's condition '{text}' is of type '{}' but is expected to be a value of type 'Boolean'.",
-                    kind(&other)
+                    type_name(&other)
                 ));
             }
             Err(error) => {
@@ -116,7 +116,7 @@ fn sort(admission: &Admission, arrival: &Arrival<'_>) -> Sorted {
         Ok(Value::Array(elements)) => parts(around, &elements),
         Ok(other) => Sorted::fault(format!(
             "The result of the evaluation of 'split_on' is of type '{}' but is expected to be a value of type 'Array'.",
-            kind(&other)
+            type_name(&other)
         )),
         Err(error) => Sorted::fault(format!("Unable to process the trigger's 'split_on': '{}'.", error.message)),
     }
@@ -140,17 +140,4 @@ fn parts(around: Map<String, Value>, elements: &[Value]) -> Sorted {
     }
     let part = |element: &Value| Delivery::Part(Arc::from(format!("{before}{element}}}")));
     Sorted::Deliver(elements.iter().map(part).collect())
-}
-
-/// The name Logic Apps gives a JSON type.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "Null",
-        Value::Bool(_) => "Boolean",
-        Value::Number(number) if number.is_f64() => "Float",
-        Value::Number(_) => "Integer",
-        Value::String(_) => "String",
-        Value::Array(_) => "Array",
-        Value::Object(_) => "Object",
-    }
 }

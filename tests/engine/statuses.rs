@@ -209,3 +209,13 @@ fn random_values_differ_from_element_to_element_and_from_look_to_look() {
     assert_eq!(ids.len(), 50);
     assert_eq!(ran.machine.status("loop").unwrap().as_str(), "Succeeded");
 }
+
+#[test]
+fn the_loops_of_a_run_have_a_bound_together() {
+    let ran = with_variables(
+        "{}",
+        "  - id: outer\n    for_each: \"@range(0, 6)\"\n    do:\n      - {id: inner, for_each: \"@range(0, 100000)\", do: []}\n",
+    );
+    let (status, error) = ran.end.unwrap();
+    assert_eq!((status.as_str(), &error.unwrap()["code"]), ("Failed", &json!("TooManyIterations")));
+}

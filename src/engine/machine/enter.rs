@@ -111,7 +111,7 @@ impl Machine {
         Ok(())
     }
 
-    fn wrong_type(&self, plan: &Plan, at: Place, what: &str, value: &Value, expected: &str) -> Box<Ending> {
+    pub(super) fn wrong_type(&self, plan: &Plan, at: Place, what: &str, value: &Value, expected: &str) -> Box<Ending> {
         let id = &plan.node_at(at.index).id;
         Box::new(Ending::failed("BadRequest", reason::wrong_type(id, what, value, expected)))
     }

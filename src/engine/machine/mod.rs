@@ -70,8 +70,6 @@ pub struct Machine {
     ended: bool,
     /// A limit ended it, perhaps between attempts that began together.
     at_limit: bool,
-    /// A loop went on for longer than a run may.
-    overrun: bool,
 }
 
 /// Whether the run's caller was answered.
@@ -101,7 +99,6 @@ impl Machine {
             pauses: 0,
             ended: false,
             at_limit: false,
-            overrun: false,
             plan,
             trigger,
         };
@@ -252,9 +249,13 @@ impl Machine {
     fn settle(&mut self, out: &mut Vec<Command>) {
         let plan = self.plan.clone();
         let mut budget = limits::PURE_STEPS;
-        while !self.ended
-            && let Some(&Reverse(at)) = self.ready.peek()
-        {
+        while !self.ended {
+            if self.is_overrun() {
+                let message = format!("The run's loops went through more than {} iterations.", limits::RUN_ITERATIONS);
+                let error = reason::run_error("TooManyIterations", &message);
+                return self.stop(&plan, RunStatus::Failed, Some(error), Cause::TooManyIterations, out);
+            }
+            let Some(&Reverse(at)) = self.ready.peek() else { break };
             if budget == 0 {
                 self.paused = true;
                 return;
@@ -263,11 +264,6 @@ impl Machine {
             self.ready.pop();
             if self.slot(&plan, at).phase == Phase::Ready {
                 self.enter(&plan, at, out);
-            }
-            if self.overrun && !self.ended {
-                let message = format!("The run's loops went through more than {} iterations.", limits::RUN_ITERATIONS);
-                let error = reason::run_error("TooManyIterations", &message);
-                self.stop(&plan, RunStatus::Failed, Some(error), Cause::TooManyIterations, out);
             }
         }
         self.paused = false;

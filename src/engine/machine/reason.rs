@@ -3,7 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{Machine, state::Place};
-use crate::{action::ErrorInfo, engine::plan::Index, expression::EvalError, playbook::ActionStatus};
+use crate::{
+    action::ErrorInfo,
+    engine::plan::Index,
+    expression::{EvalError, type_name},
+    playbook::ActionStatus,
+};
 
 /// Why an action ended as it did. The engine's own reasons are put into words only when somebody asks, because a loop
 /// may skip the same action very often.
@@ -170,7 +175,7 @@ pub(super) fn wrong_type(id: &str, what: &str, value: &Value, expected: &str) ->
         "ExpressionEvaluationFailed",
         format!(
             "The execution of template action '{id}' failed: The result of the evaluation of its {what} is of type '{}' but is expected to be a value of type '{expected}'.",
-            kind(value)
+            type_name(value)
         ),
     )
 }
@@ -181,7 +186,7 @@ pub(super) fn not_a_list(id: &str, value: &Value) -> ErrorInfo {
         "BadRequest",
         format!(
             "The 'from' property value in the action '{id}' inputs is of type '{}'. The value must be an array.",
-            kind(value)
+            type_name(value)
         ),
     )
 }
@@ -202,19 +207,6 @@ pub(super) fn limit_reached(id: &str, iterations: usize) -> ErrorInfo {
 /// A second answer to one caller.
 pub(super) fn already_answered(id: &str) -> ErrorInfo {
     error("BadRequest", format!("The action '{id}' cannot answer: the caller was answered already."))
-}
-
-/// The name Logic Apps gives a JSON type.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "Null",
-        Value::Bool(_) => "Boolean",
-        Value::Number(number) if number.is_f64() => "Float",
-        Value::Number(_) => "Integer",
-        Value::String(_) => "String",
-        Value::Array(_) => "Array",
-        Value::Object(_) => "Object",
-    }
 }
 
 /// A run's own error.

@@ -30,8 +30,7 @@ impl Machine {
         let items = match self.evaluate(plan, at, over)? {
             Value::Array(items) => items,
             value => {
-                let error = reason::wrong_type(id, "'for_each' expression", &value, "Array");
-                return Err(Box::new(Ending::failed("BadRequest", error)));
+                return Err(self.wrong_type(plan, at, "'for_each' expression", &value, "Array"));
             }
         };
         if items.len() > limits::FOR_EACH_ITEMS {
@@ -55,15 +54,13 @@ impl Machine {
         limit: &UntilLimit,
         out: &mut Vec<Command>,
     ) -> Result<(), Box<Ending>> {
-        let id = &plan.node_at(at.index).id;
         let most = match self.evaluate(plan, at, &limit.count)? {
             Value::Number(count) if count.as_u64().is_some_and(|count| (1..=limits::UNTIL_COUNT).contains(&count)) => {
                 count.as_u64().unwrap_or(limits::UNTIL_COUNT_DEFAULT)
             }
             value => {
                 let expected = format!("Integer from 1 to {}", limits::UNTIL_COUNT);
-                let error = reason::wrong_type(id, "'limit.count'", &value, &expected);
-                return Err(Box::new(Ending::failed("BadRequest", error)));
+                return Err(self.wrong_type(plan, at, "'limit.count'", &value, &expected));
             }
         };
         let slot = self.slot_mut(plan, at);
@@ -81,11 +78,6 @@ impl Machine {
     /// Opens the next iteration of the loop at `at`; `false` when there is nothing in its body, so that it is over at once.
     fn begin_iteration(&mut self, plan: &Plan, at: Place) -> bool {
         let Some(region) = plan.node_at(at.index).kind.body() else { return false };
-        if self.frames.len() > limits::RUN_ITERATIONS {
-            // What is open goes no further; the run is stopped once this step is over.
-            self.overrun = true;
-            return true;
-        }
         let frame = super::count(&self.frames);
         let turns = self.slot_mut(plan, at).work().turns.get_or_insert_default();
         let iteration = super::count(&turns.frames);
@@ -99,6 +91,12 @@ impl Machine {
         begun
     }
 
+    /// Whether the loops of the run went through more iterations than they may; then it is stopped at its next step.
+    pub(super) fn is_overrun(&self) -> bool {
+        // The run itself is a frame too.
+        self.frames.len() > limits::RUN_ITERATIONS + 1
+    }
+
     /// Opens as many iterations of a `for_each` as may run at once; its end, when none is left.
     fn next_items(&mut self, plan: &Plan, at: Place) -> Option<Ending> {
         let Kind::ForEach { concurrency, .. } = plan.node_at(at.index).kind else { return None };
@@ -110,7 +108,7 @@ impl Machine {
                 self.slot_mut(plan, at).work().turns.get_or_insert_default().items = Vec::new();
                 return Some(of(status));
             }
-            if turns.open >= concurrency || !left || self.overrun {
+            if turns.open >= concurrency || !left || self.is_overrun() {
                 return None;
             }
             self.begin_iteration(plan, at);
@@ -162,8 +160,7 @@ impl Machine {
                 Ok(Value::Bool(true)) => return Some(of(last)),
                 Ok(Value::Bool(false)) => {}
                 Ok(value) => {
-                    let error = reason::wrong_type(&plan.node_at(at.index).id, "condition", &value, "Boolean");
-                    return Some(Ending::failed("BadRequest", error));
+                    return Some(*self.wrong_type(plan, at, "condition", &value, "Boolean"));
                 }
                 Err(ending) => return Some(*ending),
             }

@@ -93,12 +93,6 @@ pub(crate) enum Body {
 }
 
 impl Function {
-    /// Whether its parameters are evaluated only as needed.
-    #[must_use]
-    pub fn is_lazy(&self) -> bool {
-        matches!(self.body, Body::Lazy(_))
-    }
-
     /// Whether its first parameter is the name of an action, variable, parameter or loop.
     pub(crate) fn names_something(&self) -> bool {
         self.family == Family::Reference
