@@ -10,21 +10,7 @@ use larum::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const PLAYBOOK: &str = r#"
-name: loop
-variables: {seen: {type: array}}
-trigger: {manual: {}}
-actions:
-  - id: each
-    for_each: "@trigger.items"
-    do:
-      - {id: made, action: compose, with: {inputs: {n: "@item.n", text: "@concat('report ', string(item.n))"}}}
-      - id: odd
-        if: "@equals(mod(item.n, 2), 1)"
-        then:
-          - {id: keep, action: append_to_array, with: {name: seen, value: "@actions.made"}}
-  - {id: count, action: compose, with: {inputs: "@length(variables.seen)"}}
-"#;
+const PLAYBOOK: &str = include_str!("../tests/data/playbooks/long-loop.yaml");
 /// Steps of an iteration: the compose, the condition, and every second time the append.
 const STEPS: f64 = 2.5;
 const ITEMS: [usize; 3] = [1_000, 10_000, 100_000];
@@ -76,7 +62,7 @@ fn delivered(body: &Value) -> Delivered {
         playbook: "loop".into(),
         version: "version".into(),
         event: Uuid::from_u128(2),
-        kind: "manual".into(),
+        kind: "webhook".into(),
         summary: String::new(),
         resembles: None,
         outputs: Arc::new(json!({ "body": body })),

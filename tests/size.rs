@@ -50,22 +50,7 @@ fn titles(site: &Site) -> Vec<String> {
 #[test]
 #[ignore = "large: 100,000 iterations in the real binary"]
 fn a_loop_over_100_000_items_takes_less_than_300_mb() {
-    let playbook = r#"
-name: loop
-variables: {seen: {type: array}}
-trigger: {webhook: {path: loop, connection: none}}
-actions:
-  - id: each
-    for_each: "@trigger.items"
-    do:
-      - {id: made, action: compose, with: {inputs: {n: "@item.n", text: "@concat('report ', string(item.n))"}}}
-      - id: odd
-        if: "@equals(mod(item.n, 2), 1)"
-        then:
-          - {id: keep, action: append_to_array, with: {name: seen, value: "@actions.made"}}
-  - {id: create, action: create_incident, with: {title: "@{length(variables.seen)}"}}
-"#;
-    let site = Site::new("playbooks: [playbooks]\n", &[("loop.yaml", playbook)]);
+    let site = Site::new("playbooks: [playbooks]\n", &[("loop.yaml", include_str!("data/playbooks/long-loop.yaml"))]);
     let larum = site.serve();
     let items: Vec<Value> = (0..100_000).map(|n| json!({ "n": n })).collect();
     let answer = site.post("/hooks/loop", "", &json!({ "items": items }).to_string()).unwrap();

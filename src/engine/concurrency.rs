@@ -74,7 +74,7 @@ impl Shared {
                 tracing::warn!(%run, playbook, "run dropped: too many wait");
                 self.watchers.tell(run, &News::Ended(RunStatus::Cancelled));
                 if let Some(parent) = parent {
-                    Engine { shared: self.clone() }.tell(parent);
+                    self.tell(parent);
                 }
             }
         }

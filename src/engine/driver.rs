@@ -123,13 +123,6 @@ impl Engine {
         }
     }
 
-    /// Tells a run that something it waits for came from outside: an answer, or the end of a run it started.
-    pub(super) fn tell(&self, run: RunId) {
-        if let Some(inbox) = self.shared.roster.tell(run) {
-            self.shared.enqueue(Begin::Stored(run), inbox);
-        }
-    }
-
     /// A wait for what a run answers its caller ([`News::Replied`](super::News)) or its end.
     #[must_use]
     pub fn watch_reply(&self, run: RunId) -> Watch {
@@ -160,6 +153,13 @@ impl Engine {
 }
 
 impl Shared {
+    /// Tells a run that something it waits for came from outside: an answer, or the end of a run it started.
+    pub(super) fn tell(self: &Arc<Self>, run: RunId) {
+        if let Some(inbox) = self.roster.tell(run) {
+            self.enqueue(Begin::Stored(run), inbox);
+        }
+    }
+
     fn enqueue(self: &Arc<Self>, begin: Begin, inbox: Arc<Inbox>) {
         // There is a free slot only when nothing waits for one. Looked at after it is taken: whoever drains takes them all.
         if let Ok(slot) = self.slots.clone().try_acquire_owned()

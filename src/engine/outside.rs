@@ -87,7 +87,7 @@ impl Run<'_> {
         self.apply(&recorded.events)?;
         self.shared.watchers.tell(self.id(), &News::Replied(Arc::new(response)));
         if let Some(parent) = parent {
-            Engine { shared: self.shared.clone() }.tell(parent);
+            self.shared.tell(parent);
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Engine {
         let signal = Signal { run, step: step.to_string(), at: services.clock.now(), payload };
         let verdict = services.store.signal(signal).await?;
         if verdict == SignalVerdict::Taken {
-            self.tell(run);
+            self.shared.tell(run);
         }
         Ok(verdict)
     }

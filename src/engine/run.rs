@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    Begin, Command, Delivered, Engine, Event, Machine, News, Plan, Secrets, Step, children,
+    Begin, Command, Delivered, Event, Machine, News, Plan, Secrets, Step, children,
     driver::Shared,
     fallback, journal,
     outside::Calling,
@@ -454,7 +454,7 @@ impl<'s> Run<'s> {
         self.shared.services.metrics.runs.get_or_create(&labels).inc();
         self.shared.watchers.tell(run, &News::Ended(status));
         if let Some(parent) = parent {
-            Engine { shared: self.shared.clone() }.tell(parent);
+            self.shared.tell(parent);
         }
         self.shared.vacated(&self.info.playbook).await;
         let (playbook, status) = (&self.info.playbook, status.as_str());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Engine, News, Plan, children, driver::Shared, fallback, roster::Inbox, run};
+use super::{News, Plan, children, driver::Shared, fallback, roster::Inbox, run};
 use crate::{
     action::RunInfo,
     metrics::RunLabels,
@@ -70,7 +70,7 @@ async fn close(
     shared.services.metrics.runs.get_or_create(&labels).inc();
     shared.watchers.tell(run, &News::Ended(status));
     if let Some(parent) = parent {
-        Engine { shared: shared.clone() }.tell(parent);
+        shared.tell(parent);
     }
     shared.vacated(&stored.playbook).await;
     Ok(())

@@ -106,12 +106,6 @@ impl Owner {
             }
         }
     }
-
-    /// Whether nobody is named.
-    #[must_use]
-    pub fn is_nobody(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// Where an incident came from.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checker, references::Reader};
+use super::{Checker, admission::is_delivered, references::Reader};
 use crate::{
     diagnostic::codes,
-    expression::{Reference, Template, Tree},
+    expression::{Template, Tree},
     yaml::Given,
 };
 
@@ -13,18 +13,8 @@ impl<'a> Checker<'a> {
     /// Compiles the key's template; it may name `trigger` and `request` only.
     pub(super) fn key(&mut self, given: Given<'a>) -> Option<Template> {
         let text = given.words(self.faults)?;
-        let later = |reference: &Reference| {
-            let call = matches!(
-                reference,
-                Reference::Trigger { .. }
-                    | Reference::TriggerOutputs { .. }
-                    | Reference::TriggerRecord
-                    | Reference::Request { .. }
-            );
-            !call
-        };
         let compiled = Template::compile(text, &self.templates.partials).ok();
-        let used = compiled.iter().flat_map(Template::uses).find(|used| later(&used.what));
+        let used = compiled.iter().flat_map(Template::uses).find(|used| !is_delivered(&used.what));
         if let Some(range) = used.map(|used| used.range.clone()) {
             let span = self.place(given.node, range);
             let message = "a key is made before there is a run, from `trigger` and `request` alone";

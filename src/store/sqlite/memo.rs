@@ -57,8 +57,8 @@ pub(super) struct Tally {
 }
 
 impl Memo {
-    /// A run has the status `Running`, and is at this point. Whatever changes a run's status, journal or timers without saying so here must
-    /// [forget](Self::forget) it.
+    /// A run has the status `Running`, and is at this point. Whatever changes a run's status, journal or timers without
+    /// saying so here must [forget](Self::forget) it.
     pub(super) fn goes(&mut self, run: RunId, going: Going) {
         if self.runs.len() >= RUNS && !self.runs.contains_key(&run) {
             self.runs.clear();
