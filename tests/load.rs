@@ -42,6 +42,18 @@ fn faults(source: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_readmes_playbook_loads_and_its_mistake_is_told_as_the_readme_shows_it() {
+    let readme = include_str!("../README.md");
+    let source = readme.split("```yaml\n").find(|block| block.starts_with("name:")).unwrap();
+    let source = source.split("```").next().unwrap();
+    loaded(source);
+    let path = "playbooks/create-incident-from-shared-mailbox.yaml".to_owned();
+    let mistaken = Bundle { path, ..bundle(&source.replace("subject_contains", "subject_contain")) };
+    let told = shown(&load(&mistaken, &vocabulary()).unwrap_err());
+    assert!(readme.contains(told.trim_end()), "{told}");
+}
+
+#[test]
 fn the_example_of_the_documentation_loads() {
     let playbook = loaded(EXAMPLE);
     assert_eq!(playbook.name, "create-incident-from-shared-mailbox");
