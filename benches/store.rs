@@ -82,6 +82,7 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
         provenance,
         at: Utc::now(),
         id: Uuid::new_v4(),
+        causes: vec![],
         event: Box::new(|incident| format!("{} {}", incident.number, "x".repeat(1_500)).into_bytes()),
     });
     store.record(Record { local, ..Record::events(run, 0, vec![vec![b'x'; 500]]) }).await?;

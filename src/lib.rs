@@ -30,8 +30,14 @@ pub mod playbook;
 /// Mail: read, guard against loops, write, send.
 pub mod mail;
 
+/// Who may do what: roles and tokens.
+pub mod access;
+
 /// The domain: the incident and its rules.
 pub mod incident;
+
+/// OData conditions and sort orders.
+pub mod odata;
 
 /// `@expressions` and `{{templates}}`.
 pub mod expression;

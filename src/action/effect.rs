@@ -11,7 +11,7 @@ use super::{Outcome, http::HttpClients};
 use crate::{
     clock::Clock,
     config::Config,
-    incident::{Draft, Incident, Provenance},
+    incident::{Actor, Cause, Causes, Change, Draft, Incident, Provenance, Rejected, Written},
     mail::send::Mailer,
     metrics::Metrics,
     secret::Vault,
@@ -58,6 +58,9 @@ impl Identity {
     }
 }
 
+/// The member of a trigger's outputs that says which playbooks and rules led to the event, as [`Causes`].
+pub const CAUSES: &str = "causes";
+
 /// What an action may know of the run it belongs to.
 #[derive(Debug, Clone)]
 pub struct RunInfo {
@@ -80,6 +83,21 @@ impl RunInfo {
     #[must_use]
     pub fn trigger_body(&self) -> &Value {
         self.outputs.get("body").unwrap_or(&Value::Null)
+    }
+
+    /// The run as the author of its changes.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Playbook { playbook: self.playbook.clone(), run: self.run }
+    }
+
+    /// What leads to the changes of this run: what led to the event that started it, and the playbook itself.
+    #[must_use]
+    pub fn causes(&self) -> Causes {
+        let before = self.outputs.get(CAUSES).and_then(|causes| serde_json::from_value(causes.clone()).ok());
+        let mut causes: Causes = before.unwrap_or_default();
+        causes.push(Cause::Playbook(self.playbook.clone()));
+        causes
     }
 
     /// Where an incident of this run came from.
@@ -131,8 +149,21 @@ pub enum Performed {
 
 /// A change of the built-in workspace, and the outputs of the action once it happened and so succeeded.
 pub enum LocalChange {
-    CreateIncident { draft: Box<Draft>, id: Uuid, outputs: WriteOutputs },
+    CreateIncident {
+        draft: Box<Draft>,
+        id: Uuid,
+        outputs: WriteOutputs,
+    },
+    /// Any other change. `etag` is a new one, `outcome` makes the action's outcome of what the change came to.
+    Write {
+        change: Box<Change>,
+        etag: Uuid,
+        outcome: WriteOutcome,
+    },
 }
+
+/// Makes an action's outcome of what a write came to.
+pub type WriteOutcome = Box<dyn FnOnce(&Result<Written, Rejected>) -> Outcome + Send>;
 
 /// Writes the outputs as JSON text: it is called where everybody waits for it, and text is what the journal keeps.
 pub type WriteOutputs = Box<dyn FnOnce(&Incident) -> Box<RawValue> + Send>;

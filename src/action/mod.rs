@@ -22,7 +22,9 @@ mod shape;
 mod time;
 mod variables;
 
-pub use effect::{Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services, WriteOutputs};
+pub use effect::{
+    CAUSES, Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services, WriteOutcome, WriteOutputs,
+};
 pub use lazy::LazyValue;
 pub use outcome::{ErrorInfo, Outcome, Poll};
 pub use shape::InputShape;

@@ -149,7 +149,7 @@ fn as_text(incident: &Incident) -> String {
         ("run", from.run.map(|run| run.to_string())),
         ("report", from.report.clone()),
         ("event", from.event.map(|event| event.to_string())),
-        ("id", Some(incident.id.to_string())),
+        ("id", Some(incident.name.to_string())),
     ];
     let mut text = format!("#{} {}\n", incident.number, incident.title.replace('\n', " "));
     for (name, value) in fields {

@@ -27,6 +27,7 @@ pub(crate) fn for_run(info: &RunInfo, wanted: bool, status: RunStatus, error: Op
         draft: draft.check().ok()?,
         provenance: info.provenance(),
         id: Identity::of(info.run, "larum/fallback").uuid("incident"),
+        causes: info.causes(),
     })
 }
 

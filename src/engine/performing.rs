@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     action::{Call, Effect, EffectKind, Identity, LocalChange, Outcome, Performed},
+    incident::{Rejected, Write, Written},
     metrics::EffectLabels,
     store::{StoreError, run::LocalEffect},
 };
@@ -147,25 +148,39 @@ impl Run<'_> {
         change: LocalChange,
     ) -> Result<(), StoreError> {
         let before = before.iter().map(|event| self.encode(event)).collect::<Result<Vec<_>, _>>()?;
-        let LocalChange::CreateIncident { draft, id, outputs } = change;
         let (secrets, vault, run, step) =
             (self.secrets.clone(), self.shared.services.vault.clone(), self.id(), step.clone());
         let secure = self.plan.find(&step.action).is_some_and(|index| self.plan.node_at(index).secure_outputs);
-        let event = move |incident: &crate::incident::Incident| {
-            let (outputs, seal) = (outputs(incident), secure.then_some((&vault, run)));
-            let event = if secrets.is_empty() {
-                journal::encode_success(&step, attempt, at, &outputs, seal)
-            } else {
-                let mut outcome = Outcome::succeeded(serde_json::from_str(outputs.get()).unwrap_or_default());
-                run::redact(&secrets, &mut outcome);
-                journal::encode(&Event::Finished { step, attempt, at, outcome }, seal)
-            };
-            // Sealing fails only when the system has no randomness; the run is then suspended as unreadable.
-            event.unwrap_or_default()
-        };
+        let causes = self.info.causes();
         let mut record = self.blank().with(before);
-        let provenance = self.info.provenance();
-        record.local = Some(LocalEffect::CreateIncident { draft, provenance, at, id, event: Box::new(event) });
+        record.local = Some(match change {
+            LocalChange::CreateIncident { draft, id, outputs } => {
+                let event = move |incident: &crate::incident::Incident| {
+                    let (outputs, seal) = (outputs(incident), secure.then_some((&vault, run)));
+                    let event = if secrets.is_empty() {
+                        journal::encode_success(&step, attempt, at, &outputs, seal)
+                    } else {
+                        let mut outcome = Outcome::succeeded(serde_json::from_str(outputs.get()).unwrap_or_default());
+                        run::redact(&secrets, &mut outcome);
+                        journal::encode(&Event::Finished { step, attempt, at, outcome }, seal)
+                    };
+                    // Sealing fails only when the system has no randomness; the run is then suspended as unreadable.
+                    event.unwrap_or_default()
+                };
+                let provenance = self.info.provenance();
+                LocalEffect::CreateIncident { draft, provenance, at, id, causes, event: Box::new(event) }
+            }
+            LocalChange::Write { change, etag, outcome } => {
+                let event = move |written: &Result<Written, Rejected>| {
+                    let mut outcome = outcome(written);
+                    run::redact(&secrets, &mut outcome);
+                    let event = Event::Finished { step, attempt, at, outcome };
+                    journal::encode(&event, secure.then_some((&vault, run))).unwrap_or_default()
+                };
+                let write = Write { by: self.info.actor(), causes, at, etag, change: *change };
+                LocalEffect::Write { write: Box::new(write), event: Box::new(event) }
+            }
+        });
         let recorded = self.shared.services.store.record(record).await?;
         self.shared.store_answered();
         if let Some(incident) = &recorded.incident {

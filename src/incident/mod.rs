@@ -1,10 +1,26 @@
 //! The incident, with Microsoft Sentinel's shape, enums, limits and rules.
 
+mod activity;
+mod actor;
+mod alert;
+mod child;
+mod document;
 mod draft;
+mod etag;
+mod name;
 mod resource;
+mod write;
 
+pub use activity::{Activity, ActivityKind, FieldChange};
+pub use actor::{Actor, Cause, Causes};
+pub use alert::{Alert, Entity, EntityKind};
+pub use child::{Comment, RelatedKind, Relation, Task, TaskStatus};
+pub use document::{Document, DocumentKey, DocumentKind};
 pub use draft::{Draft, Refusal};
+pub use etag::Precondition;
+pub use name::{BadName, ResourceName};
 pub use resource::{Resource, Workspace};
+pub use write::{Change, IncidentRef, Patch, Rejected, Write, Written};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -85,6 +101,9 @@ pub struct Owner {
     pub email: Option<String>,
     pub assigned_to: Option<String>,
     pub user_principal_name: Option<String>,
+    /// `Unknown`, `User` or `Group`, when a client said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_type: Option<String>,
 }
 
 impl Owner {
@@ -102,7 +121,7 @@ impl Owner {
                 email,
                 assigned_to: Some(text.to_owned()),
                 user_principal_name: Some(text.to_owned()),
-                object_id: None,
+                ..Self::default()
             }
         }
     }
@@ -124,10 +143,10 @@ pub struct Provenance {
 }
 
 /// An incident as it is kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Its name in the API, a GUID.
-    pub id: Uuid,
+    /// Its name in the API, usually a GUID.
+    pub name: ResourceName,
     /// Sequential in its workspace, from 1, without gaps.
     pub number: u64,
     /// Changes with every write.
@@ -144,6 +163,25 @@ pub struct Incident {
     pub first_activity: Option<DateTime<Utc>>,
     pub last_activity: Option<DateTime<Utc>>,
     pub created: DateTime<Utc>,
+    pub created_by: Actor,
     pub modified: DateTime<Utc>,
     pub provenance: Provenance,
+    /// What hangs on it, and what its alerts say.
+    pub summary: Summary,
+    /// The number of the incident that this one was merged into.
+    pub merged_into: Option<u64>,
+}
+
+/// How much hangs on an incident, and what its alerts have in common: the API's `additionalData`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub comments: u64,
+    pub alerts: u64,
+    pub bookmarks: u64,
+    /// The products that raised its alerts, each once.
+    pub alert_products: Vec<String>,
+    pub tactics: Vec<String>,
+    pub techniques: Vec<String>,
+    /// Resource ids of the analytic rules that raised its alerts.
+    pub analytic_rules: Vec<String>,
 }

@@ -3,7 +3,6 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::{Classification, ClassificationReason, Incident, Owner, Severity, Status};
 use crate::config;
@@ -16,7 +15,7 @@ pub type Workspace = config::Workspace;
 #[derive(Debug, Serialize)]
 pub struct Resource<'a> {
     id: String,
-    name: Uuid,
+    name: String,
     etag: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -74,7 +73,7 @@ impl Incident {
     pub fn resource_id(&self, workspace: &Workspace) -> String {
         format!(
             "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.OperationalInsights/workspaces/{}/providers/Microsoft.SecurityInsights/Incidents/{}",
-            workspace.subscription, workspace.resource_group, workspace.name, self.id
+            workspace.subscription, workspace.resource_group, workspace.name, self.name
         )
     }
 
@@ -84,7 +83,7 @@ impl Incident {
         let labels = self.tags.iter().map(|tag| Label { label_name: tag, label_type: "User" });
         Resource {
             id: self.resource_id(workspace),
-            name: self.id,
+            name: self.name.to_string(),
             etag: format!("\"{}\"", self.etag),
             kind: "Microsoft.SecurityInsights/Incidents",
             properties: Properties {

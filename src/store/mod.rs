@@ -1,6 +1,7 @@
 //! Where things rest. The [`Store`] trait speaks in whole operations, each one transaction, so that no other room knows
 //! SQL and a second database is one more folder.
 
+pub mod incidents;
 pub mod intake;
 pub mod mailbox;
 pub mod query;
@@ -67,7 +68,7 @@ pub struct Version {
 
 /// The durable state of Larum. Every operation is one transaction that is on disk when it returns.
 #[async_trait::async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: incidents::IncidentStore {
     // --- playbook versions ---
 
     /// Keeps a version and makes it its playbook's current one.

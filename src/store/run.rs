@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{EventId, RunId};
-use crate::incident::{Draft, Incident, Provenance};
+use crate::incident::{Causes, Draft, Incident, Provenance, Rejected, Write, Written};
 
 /// How far a run is. The names are Logic Apps'; `Suspended` waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -149,9 +149,15 @@ pub enum LocalEffect {
         at: DateTime<Utc>,
         /// The incident's id, and its first etag.
         id: uuid::Uuid,
+        causes: Causes,
         event: WriteEvent,
     },
+    /// Any other change; what it came to, or why it was refused, is told by the event.
+    Write { write: Box<Write>, event: WriteOutcomeEvent },
 }
+
+/// Writes the journal event that tells of a write.
+pub type WriteOutcomeEvent = Box<dyn FnOnce(&Result<Written, Rejected>) -> Vec<u8> + Send>;
 
 /// Writes the journal event that tells of an incident.
 pub type WriteEvent = Box<dyn FnOnce(&Incident) -> Vec<u8> + Send>;
@@ -226,4 +232,5 @@ pub struct Fallback {
     pub draft: Draft,
     pub provenance: Provenance,
     pub id: uuid::Uuid,
+    pub causes: Causes,
 }

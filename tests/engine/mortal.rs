@@ -7,9 +7,14 @@ use std::sync::{
 
 use chrono::{DateTime, Utc};
 use larum::{
-    incident::Incident,
+    access::{StoredToken, TokenId},
+    incident::{
+        Activity, Alert, Comment, Document, DocumentKey, DocumentKind, Entity, Incident, IncidentRef, Rejected,
+        Relation, ResourceName, Task, Write, Written,
+    },
     store::{
         EventId, RunId, Store, StoreError, Version,
+        incidents::{IncidentStore, Listing, Page, RelatedIncident, SearchHit, Settled, Settlement, WorkspaceEvent},
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
@@ -82,9 +87,10 @@ impl Mortal {
 }
 
 macro_rules! through {
-    ($($operation:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($trait:ident { $($other:tt)* } $($operation:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait::async_trait]
-        impl Store for Mortal {
+        impl $trait for Mortal {
+            $($other)*
             $(async fn $operation(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
                 let this = self.before(stringify!($operation)).await;
                 let answer = self.store.$operation($($argument),*).await;
@@ -96,6 +102,47 @@ macro_rules! through {
 }
 
 through! {
+    IncidentStore {
+        fn listen(&self, listens: bool) {
+            self.store.listen(listens);
+        }
+
+        async fn next_workspace_event(&self) {
+            self.store.next_workspace_event().await;
+        }
+    }
+    write(write: Write) -> Result<Written, Rejected>;
+    find_incident(incident: &IncidentRef) -> Option<Incident>;
+    list_incidents(listing: Listing) -> Page<Incident>;
+    comments(incident: &IncidentRef, listing: Listing) -> Option<Page<Comment>>;
+    comment(incident: &IncidentRef, name: &ResourceName) -> Option<Comment>;
+    relations(incident: &IncidentRef, listing: Listing) -> Option<Page<Relation>>;
+    relation(incident: &IncidentRef, name: &ResourceName) -> Option<Relation>;
+    tasks(incident: &IncidentRef) -> Option<Vec<Task>>;
+    task(incident: &IncidentRef, name: &ResourceName) -> Option<Task>;
+    alerts_of(incident: &IncidentRef) -> Option<Vec<Alert>>;
+    bookmarks_of(incident: &IncidentRef) -> Option<Vec<Document>>;
+    entities_of(incident: &IncidentRef) -> Option<Vec<Entity>>;
+    incidents_of(related: &ResourceName) -> Vec<Incident>;
+    alert(name: &ResourceName) -> Option<Alert>;
+    alerts(listing: Listing) -> Page<Alert>;
+    entity(name: uuid::Uuid) -> Option<Entity>;
+    document(key: &DocumentKey) -> Option<Document>;
+    documents(kind: DocumentKind, parent: Option<&ResourceName>) -> Vec<Document>;
+    activity(incident: u64, after: Option<i64>, limit: usize) -> Vec<Activity>;
+    search(query: &str, limit: usize) -> Vec<SearchHit>;
+    related_incidents(incident: &IncidentRef, limit: usize) -> Vec<RelatedIncident>;
+    index_portion() -> bool;
+    workspace_events(limit: usize) -> Vec<WorkspaceEvent>;
+    settle(settlement: Settlement) -> Option<Settled>;
+    keep_token(token: StoredToken) -> bool;
+    token(id: TokenId) -> Option<StoredToken>;
+    tokens() -> Vec<StoredToken>;
+    revoke_token(name: &str, at: DateTime<Utc>) -> bool;
+}
+
+through! {
+    Store {}
     keep_version(version: Version, at: DateTime<Utc>) -> ();
     version(id: &str) -> Option<Version>;
     current_versions() -> Vec<Version>;

@@ -101,7 +101,12 @@ async fn a_run_that_ended_stays_ended() {
 }
 
 fn fallback(run: Uuid) -> Fallback {
-    Fallback { draft: Draft::new("Unprocessed report: x"), provenance: provenance(run), id: Uuid::now_v7() }
+    Fallback {
+        draft: Draft::new("Unprocessed report: x"),
+        provenance: provenance(run),
+        id: Uuid::now_v7(),
+        causes: vec![],
+    }
 }
 
 #[tokio::test]

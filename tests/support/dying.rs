@@ -9,10 +9,15 @@ use std::sync::{
 
 use chrono::{DateTime, Utc};
 use larum::{
+    access::{StoredToken, TokenId},
     app::{App, Core},
-    incident::Incident,
+    incident::{
+        Activity, Alert, Comment, Document, DocumentKey, DocumentKind, Entity, Incident, IncidentRef, Rejected,
+        Relation, ResourceName, Task, Write, Written,
+    },
     store::{
         EventId, RunId, SqliteStore, Store, StoreError, Version,
+        incidents::{IncidentStore, Listing, Page, RelatedIncident, SearchHit, Settled, Settlement, WorkspaceEvent},
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
@@ -51,6 +56,142 @@ async fn main() {
     let core = Core::over(config, Arc::new(Dying { inner, point, left })).expect("the core opens");
     let _app = App::start(core, listener, drop).await.expect("Larum starts");
     std::future::pending::<()>().await;
+}
+
+#[async_trait::async_trait]
+impl IncidentStore for Dying {
+    fn listen(&self, listens: bool) {
+        self.inner.listen(listens);
+    }
+
+    async fn next_workspace_event(&self) {
+        self.inner.next_workspace_event().await;
+    }
+
+    async fn write(&self, write: Write) -> Result<Result<Written, Rejected>, StoreError> {
+        self.dies("before write").await;
+        let done = self.inner.write(write).await;
+        self.dies("after write").await;
+        done
+    }
+
+    async fn find_incident(&self, incident: &IncidentRef) -> Result<Option<Incident>, StoreError> {
+        self.inner.find_incident(incident).await
+    }
+
+    async fn list_incidents(&self, listing: Listing) -> Result<Page<Incident>, StoreError> {
+        self.inner.list_incidents(listing).await
+    }
+
+    async fn comments(&self, incident: &IncidentRef, listing: Listing) -> Result<Option<Page<Comment>>, StoreError> {
+        self.inner.comments(incident, listing).await
+    }
+
+    async fn comment(&self, incident: &IncidentRef, name: &ResourceName) -> Result<Option<Comment>, StoreError> {
+        self.inner.comment(incident, name).await
+    }
+
+    async fn relations(&self, incident: &IncidentRef, listing: Listing) -> Result<Option<Page<Relation>>, StoreError> {
+        self.inner.relations(incident, listing).await
+    }
+
+    async fn relation(&self, incident: &IncidentRef, name: &ResourceName) -> Result<Option<Relation>, StoreError> {
+        self.inner.relation(incident, name).await
+    }
+
+    async fn tasks(&self, incident: &IncidentRef) -> Result<Option<Vec<Task>>, StoreError> {
+        self.inner.tasks(incident).await
+    }
+
+    async fn task(&self, incident: &IncidentRef, name: &ResourceName) -> Result<Option<Task>, StoreError> {
+        self.inner.task(incident, name).await
+    }
+
+    async fn alerts_of(&self, incident: &IncidentRef) -> Result<Option<Vec<Alert>>, StoreError> {
+        self.inner.alerts_of(incident).await
+    }
+
+    async fn bookmarks_of(&self, incident: &IncidentRef) -> Result<Option<Vec<Document>>, StoreError> {
+        self.inner.bookmarks_of(incident).await
+    }
+
+    async fn entities_of(&self, incident: &IncidentRef) -> Result<Option<Vec<Entity>>, StoreError> {
+        self.inner.entities_of(incident).await
+    }
+
+    async fn incidents_of(&self, related: &ResourceName) -> Result<Vec<Incident>, StoreError> {
+        self.inner.incidents_of(related).await
+    }
+
+    async fn alert(&self, name: &ResourceName) -> Result<Option<Alert>, StoreError> {
+        self.inner.alert(name).await
+    }
+
+    async fn alerts(&self, listing: Listing) -> Result<Page<Alert>, StoreError> {
+        self.inner.alerts(listing).await
+    }
+
+    async fn entity(&self, name: uuid::Uuid) -> Result<Option<Entity>, StoreError> {
+        self.inner.entity(name).await
+    }
+
+    async fn document(&self, key: &DocumentKey) -> Result<Option<Document>, StoreError> {
+        self.inner.document(key).await
+    }
+
+    async fn documents(&self, kind: DocumentKind, parent: Option<&ResourceName>) -> Result<Vec<Document>, StoreError> {
+        self.inner.documents(kind, parent).await
+    }
+
+    async fn activity(&self, incident: u64, after: Option<i64>, limit: usize) -> Result<Vec<Activity>, StoreError> {
+        self.inner.activity(incident, after, limit).await
+    }
+
+    async fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>, StoreError> {
+        self.inner.search(query, limit).await
+    }
+
+    async fn related_incidents(
+        &self,
+        incident: &IncidentRef,
+        limit: usize,
+    ) -> Result<Vec<RelatedIncident>, StoreError> {
+        self.inner.related_incidents(incident, limit).await
+    }
+
+    async fn index_portion(&self) -> Result<bool, StoreError> {
+        self.inner.index_portion().await
+    }
+
+    async fn workspace_events(&self, limit: usize) -> Result<Vec<WorkspaceEvent>, StoreError> {
+        self.inner.workspace_events(limit).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<Option<Settled>, StoreError> {
+        self.dies("before settle").await;
+        let done = self.inner.settle(settlement).await;
+        self.dies("after settle").await;
+        done
+    }
+
+    async fn keep_token(&self, token: StoredToken) -> Result<bool, StoreError> {
+        self.dies("before keep_token").await;
+        let done = self.inner.keep_token(token).await;
+        self.dies("after keep_token").await;
+        done
+    }
+
+    async fn token(&self, id: TokenId) -> Result<Option<StoredToken>, StoreError> {
+        self.inner.token(id).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        self.inner.tokens().await
+    }
+
+    async fn revoke_token(&self, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.inner.revoke_token(name, at).await
+    }
 }
 
 #[async_trait::async_trait]

@@ -10,7 +10,7 @@ use super::{
     writer::Writing,
 };
 use crate::{
-    incident::{Draft, Incident, Owner, Provenance, Severity, Status},
+    incident::{Actor, Draft, Incident, Owner, Provenance, Severity, Status, Summary},
     store::{RunId, StoreError, query::IncidentFilter},
 };
 
@@ -29,8 +29,9 @@ pub(super) fn next(
     let number = writing.memo.next_incident(writing.connection)?;
     // Cut to what is kept, so that the incident now is the incident that is read back.
     let at = at.trunc_subsecs(6);
+    let created_by = author(&provenance);
     Ok(Incident {
-        id,
+        name: id.into(),
         number,
         etag: id,
         title: draft.title,
@@ -45,9 +46,20 @@ pub(super) fn next(
         first_activity: draft.first_activity.map(|at| at.trunc_subsecs(6)),
         last_activity: draft.last_activity.map(|at| at.trunc_subsecs(6)),
         created: at,
+        created_by,
         modified: at,
         provenance,
+        summary: Summary::default(),
+        merged_into: None,
     })
+}
+
+/// Who made an incident that came from a run.
+fn author(provenance: &Provenance) -> Actor {
+    match (&provenance.playbook, provenance.run) {
+        (Some(playbook), Some(run)) => Actor::Playbook { playbook: playbook.clone(), run },
+        _ => Actor::Larum,
+    }
 }
 
 /// Inserts the [next](next) incident.
@@ -69,7 +81,7 @@ pub(super) fn insert(writing: &mut Writing<'_>, incident: &Incident) -> Result<(
         )?
         .execute(params![
             codec::int(incident.number),
-            Id(incident.id),
+            Id(incident.name.guid().unwrap_or_default()),
             Id(incident.etag),
             At(incident.created),
             At(incident.modified),
@@ -101,9 +113,16 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
     let at = |column| row.get::<_, At>(column).map(|At(at)| at);
     let maybe_at = |column| row.get::<_, Option<At>>(column).map(|at| at.map(|At(at)| at));
     let maybe_id = |column| row.get::<_, Option<Id>>(column).map(|id| id.map(|Id(id)| id));
+    let provenance = Provenance {
+        run: maybe_id(16)?,
+        event: maybe_id(17)?,
+        playbook: row.get(18)?,
+        version: row.get(19)?,
+        report: row.get(20)?,
+    };
     Ok(Incident {
         number: codec::count(row.get(0)?),
-        id: row.get::<_, Id>(1)?.0,
+        name: row.get::<_, Id>(1)?.0.into(),
         etag: row.get::<_, Id>(2)?.0,
         created: at(3)?,
         modified: at(4)?,
@@ -117,19 +136,17 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
             email: row.get(11)?,
             assigned_to: row.get(12)?,
             user_principal_name: row.get(13)?,
+            owner_type: None,
         },
         first_activity: maybe_at(14)?,
         last_activity: maybe_at(15)?,
-        provenance: Provenance {
-            run: maybe_id(16)?,
-            event: maybe_id(17)?,
-            playbook: row.get(18)?,
-            version: row.get(19)?,
-            report: row.get(20)?,
-        },
+        created_by: author(&provenance),
+        provenance,
         title: row.get(21)?,
         tags: codec::json(row, 22)?.unwrap_or_default(),
         description: row.get(23)?,
+        summary: Summary::default(),
+        merged_into: None,
     })
 }
 

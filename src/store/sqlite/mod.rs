@@ -17,6 +17,7 @@ mod prune;
 mod reader;
 mod runs;
 mod versions;
+mod workspace;
 mod writer;
 
 use std::{path::Path, sync::Arc};

@@ -77,14 +77,16 @@ pub(super) fn record(
             format!("run {run}: event {first} would leave a gap after {} events", going.next).into(),
         ));
     }
-    let incident = if let Some(LocalEffect::CreateIncident { draft, provenance, at, id, event }) = local {
-        let incident = incidents::next(writing, *draft, provenance, at, id)?;
-        // Another room's code, so before anything is changed.
-        events.push(event(&incident));
-        incidents::insert(writing, &incident)?;
-        Some(incident)
-    } else {
-        None
+    let incident = match local {
+        Some(LocalEffect::CreateIncident { draft, provenance, at, id, causes: _, event }) => {
+            let incident = incidents::next(writing, *draft, provenance, at, id)?;
+            // Another room's code, so before anything is changed.
+            events.push(event(&incident));
+            incidents::insert(writing, &incident)?;
+            Some(incident)
+        }
+        Some(LocalEffect::Write { .. }) => return Err(StoreError::Failed("this operation is not there yet".into())),
+        None => None,
     };
     append(connection, run, first, &events, dense, large)?;
     going.next += events.len() as u64;

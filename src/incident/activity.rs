@@ -1,0 +1,92 @@
+//! The activity log: who or what changed which field from what to what.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Actor, ResourceName};
+
+/// One entry of an incident's log. Entries are never changed and outlive the incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Activity {
+    /// Grows with every entry of the workspace; 0 is the creation, which the incident itself tells of.
+    pub id: i64,
+    /// The incident's number.
+    pub incident: u64,
+    pub at: DateTime<Utc>,
+    pub by: Actor,
+    #[serde(flatten)]
+    pub what: ActivityKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum ActivityKind {
+    Created,
+    Updated {
+        changes: Vec<FieldChange>,
+    },
+    /// The whole resource as it was last, so that nothing vanishes without a trace.
+    Deleted {
+        resource: Value,
+    },
+    CommentAdded {
+        comment: ResourceName,
+    },
+    CommentEdited {
+        comment: ResourceName,
+        from: String,
+    },
+    CommentDeleted {
+        comment: ResourceName,
+        from: String,
+    },
+    TaskAdded {
+        task: ResourceName,
+        title: String,
+    },
+    TaskUpdated {
+        task: ResourceName,
+        title: String,
+        changes: Vec<FieldChange>,
+    },
+    TaskDeleted {
+        task: ResourceName,
+        title: String,
+    },
+    /// An alert or bookmark was related to the incident; `resource` is its resource id.
+    Related {
+        resource: String,
+    },
+    Unrelated {
+        resource: String,
+    },
+    /// Others went into this one.
+    Merged {
+        from: Vec<u64>,
+    },
+    /// This one went into another.
+    MergedInto {
+        incident: u64,
+    },
+    PlaybookStarted {
+        playbook: String,
+        run: Uuid,
+    },
+    /// A playbook or rule was not started by a change that it led to itself.
+    NotStarted {
+        name: String,
+        because: String,
+    },
+}
+
+/// A field's value before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Under the API's name: `severity`, `owner`, `labels`.
+    pub field: String,
+    pub from: Value,
+    pub to: Value,
+}

@@ -1,0 +1,61 @@
+//! Who or what changes an incident, and what led to it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Who or what made a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Actor {
+    /// A person who signed in.
+    Person { id: Uuid, name: String },
+    /// A client with a token.
+    Token { id: Uuid, name: String },
+    /// A run of a playbook.
+    Playbook { playbook: String, run: Uuid },
+    /// An automation rule, by its resource name and display name.
+    Rule { rule: String, name: String },
+    /// Larum itself: an incident for a report that came to nothing.
+    Larum,
+}
+
+impl Actor {
+    /// The name shown for it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Person { name, .. } | Self::Token { name, .. } | Self::Rule { name, .. } => name,
+            Self::Playbook { playbook, .. } => playbook,
+            Self::Larum => "Larum",
+        }
+    }
+
+    /// Whether two changes come from the same hand: the same person, token, playbook or rule.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Person { id, .. }, Self::Person { id: other, .. })
+            | (Self::Token { id, .. }, Self::Token { id: other, .. }) => id == other,
+            (Self::Playbook { playbook, .. }, Self::Playbook { playbook: other, .. }) => {
+                playbook.eq_ignore_ascii_case(other)
+            }
+            (Self::Rule { rule, .. }, Self::Rule { rule: other, .. }) => rule.eq_ignore_ascii_case(other),
+            (Self::Larum, Self::Larum) => true,
+            _ => false,
+        }
+    }
+}
+
+/// A playbook or rule that was started by a change of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// By its name.
+    Playbook(String),
+    /// By its resource name.
+    Rule(String),
+}
+
+/// What led to a change, the first cause first: each was started by the change that the one before it made. A playbook or
+/// rule that is among the causes of a change is not started by it, so that nothing goes on without end.
+pub type Causes = Vec<Cause>;
