@@ -1,8 +1,12 @@
-//! An incident as the Sentinel API and connector show it.
+//! An incident as the Sentinel API and connector show it, and what hangs on it.
+
+mod child;
+mod entity;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Classification, ClassificationReason, Incident, Owner, Severity, Status};
 use crate::config;
@@ -46,8 +50,8 @@ struct Properties<'a> {
     incident_number: u64,
     provider_name: &'static str,
     provider_incident_id: String,
-    related_analytic_rule_ids: [&'static str; 0],
-    additional_data: AdditionalData,
+    related_analytic_rule_ids: &'a [String],
+    additional_data: AdditionalData<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,24 +61,24 @@ struct Label<'a> {
     label_type: &'static str,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AdditionalData {
+struct AdditionalData<'a> {
     alerts_count: u64,
     bookmarks_count: u64,
     comments_count: u64,
-    alert_product_names: [&'static str; 0],
-    tactics: [&'static str; 0],
+    alert_product_names: &'a [String],
+    tactics: &'a [String],
+    techniques: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_incident_number: Option<u64>,
 }
 
 impl Incident {
     /// The resource id, `/subscriptions/…/providers/Microsoft.SecurityInsights/Incidents/{guid}`.
     #[must_use]
     pub fn resource_id(&self, workspace: &Workspace) -> String {
-        format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.OperationalInsights/workspaces/{}/providers/Microsoft.SecurityInsights/Incidents/{}",
-            workspace.subscription, workspace.resource_group, workspace.name, self.name
-        )
+        format!("{}/Incidents/{}", provider_id(workspace), self.name)
     }
 
     /// The resource, to be written as JSON text.
@@ -84,7 +88,7 @@ impl Incident {
         Resource {
             id: self.resource_id(workspace),
             name: self.name.to_string(),
-            etag: format!("\"{}\"", self.etag),
+            etag: etag(self.etag),
             kind: "Microsoft.SecurityInsights/Incidents",
             properties: Properties {
                 title: &self.title,
@@ -103,8 +107,16 @@ impl Incident {
                 incident_number: self.number,
                 provider_name: "Larum",
                 provider_incident_id: self.number.to_string(),
-                related_analytic_rule_ids: [],
-                additional_data: AdditionalData::default(),
+                related_analytic_rule_ids: &self.summary.analytic_rules,
+                additional_data: AdditionalData {
+                    alerts_count: self.summary.alerts,
+                    bookmarks_count: self.summary.bookmarks,
+                    comments_count: self.summary.comments,
+                    alert_product_names: &self.summary.alert_products,
+                    tactics: &self.summary.tactics,
+                    techniques: &self.summary.techniques,
+                    merged_incident_number: self.merged_into,
+                },
             },
         }
     }
@@ -114,6 +126,20 @@ impl Incident {
     pub fn to_resource(&self, workspace: &Workspace) -> Value {
         serde_json::to_value(self.resource(workspace)).unwrap_or_default()
     }
+}
+
+/// What every resource id of the workspace begins with: `/subscriptions/…/providers/Microsoft.SecurityInsights`.
+#[must_use]
+pub fn provider_id(workspace: &Workspace) -> String {
+    format!(
+        "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.OperationalInsights/workspaces/{}/providers/Microsoft.SecurityInsights",
+        workspace.subscription, workspace.resource_group, workspace.name
+    )
+}
+
+/// An etag with the quotes that belong to it.
+fn etag(etag: Uuid) -> String {
+    format!("\"{etag}\"")
 }
 
 /// ISO 8601 in UTC with a `Z`, seven fraction digits as Sentinel writes them.
