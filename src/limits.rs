@@ -103,6 +103,10 @@ pub const FORM_ANSWERS: usize = 10_000;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 200;
 /// Clients whose submissions are counted at once, so that many addresses cannot fill the memory.
 pub const FORM_CLIENTS: usize = 10_000;
+/// Bytes of a body sent to an API: room for 30,000 characters of a comment, or an alert with all its entities.
+pub const API_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of an API's query; a filter is a few hundred.
+pub const API_QUERY_BYTES: usize = 32 * 1024;
 /// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any
 /// sender needs, and too few to fill a disk unseen.
 pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;

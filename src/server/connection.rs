@@ -14,7 +14,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Site;
+use super::{Site, routes::Listener};
 use crate::limits::{CONNECTIONS, DRAIN, REQUEST_HEAD_BYTES, REQUEST_HEADERS};
 
 /// The longest pause after a connection could not be accepted; the first is a sixty-fourth of it.
@@ -27,7 +27,7 @@ pub struct Peer(pub IpAddr);
 /// Serves `site` on `listener` until `shutdown` ends; then accepts nothing more and lets requests under way end, for at
 /// most [`DRAIN`].
 pub async fn serve(listener: TcpListener, site: Arc<Site>, shutdown: impl Future<Output = ()>) {
-    let router = TowerToHyperService::new(site.router());
+    let router = TowerToHyperService::new(site.router(Listener::Main));
     let mut http = http1::Builder::new();
     // Keeps a client that sends a byte a minute from holding a connection, and idle connections from piling up.
     http.timer(TokioTimer::new()).header_read_timeout(REQUEST_HEADERS).max_buf_size(REQUEST_HEAD_BYTES);

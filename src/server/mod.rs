@@ -1,8 +1,11 @@
-//! The HTTP server: forms, webhooks, approvals, health and metrics. Nothing else is served before there is a sign-in.
+//! The HTTP server: forms, webhooks, approvals, the APIs, health and metrics. [`routes::TABLE`] lists it all.
 
 mod approvals;
+mod ask;
 mod body;
+mod caller;
 mod connection;
+mod dispatch;
 mod form_page;
 mod forms;
 mod guard;
@@ -12,6 +15,7 @@ mod pages;
 mod problem;
 mod rate;
 mod request;
+pub mod routes;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -21,7 +25,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get},
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -36,6 +39,7 @@ use self::{
     pages::Pages,
     problem::{Problem, Speaks},
     rate::RateLimit,
+    routes::{Handler, Listener, Routes, TABLE},
 };
 use crate::{
     config::{Config, Connection},
@@ -52,6 +56,7 @@ use crate::{
 
 /// Everything that answering a request takes.
 pub struct Site {
+    routes: Routes,
     door: Arc<Door>,
     forms: Table<Form>,
     hooks: Table<Hook>,
@@ -92,6 +97,7 @@ impl Site {
         recovered: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, PagesError> {
         Ok(Arc::new(Self {
+            routes: Routes::of(TABLE),
             forms: Table::new(door.library.clone()),
             hooks: Table::new(door.library.clone()),
             callback_keys: CallbackKeys::of(&config.data),
@@ -110,19 +116,17 @@ impl Site {
         }))
     }
 
-    /// The routes, for [`serve`].
-    fn router(self: &Arc<Self>) -> Router {
-        Router::new()
-            .route("/", get(index))
-            .route("/forms/{path}", get(forms::show).post(forms::submit))
-            .route("/forms/{path}/thanks", get(forms::thanks))
-            .route("/approvals/{token}", get(approvals::show).post(approvals::decide))
-            .route("/hooks/{*path}", any(hooks::call))
-            .route("/assets/larum.css", get(stylesheet))
-            .route("/healthz", get(|| async { "alive\n" }))
-            .route("/readyz", get(ready))
-            .route("/metrics", get(metrics))
-            .fallback(not_found)
+    /// The routes of the table that this listener serves.
+    fn router(self: &Arc<Self>, listener: Listener) -> Router {
+        let mut router = Router::new();
+        for route in TABLE.iter().filter(|route| listener == Listener::Main || route.listener == listener) {
+            if let Handler::Page(handler) = route.handler {
+                router = router.route(route.path, handler());
+            }
+        }
+        let router =
+            if listener == Listener::Main { router.fallback(dispatch::call) } else { router.fallback(not_found) };
+        router
             .method_not_allowed_fallback(wrong_method)
             .layer(middleware::from_fn_with_state(self.clone(), guarded))
             .with_state(self.clone())

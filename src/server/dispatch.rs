@@ -1,0 +1,74 @@
+//! From a request to the API's handler: find the route, admit the caller, hand over.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+
+use super::{
+    Site,
+    ask::{Ask, bad_request},
+    connection::Peer,
+    guard::{UNKNOWN_PEER, counted_as},
+    problem::{Problem, Speaks},
+    request::queries,
+    routes::{Access, Found, Handler},
+    speaks,
+};
+use crate::{access::Role, limits::API_QUERY_BYTES};
+
+/// The first segment of everything Azure Resource Manager serves.
+const ARM: &str = "subscriptions";
+
+/// Answers what no page answers: the APIs, and that there is nothing here.
+pub async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let is_api = is_api(request.uri().path());
+    let speaks = if is_api { Speaks::Json } else { speaks(request.headers()) };
+    answer(&site, request).await.unwrap_or_else(|problem| {
+        let mut response = problem.answer(&site.pages, speaks);
+        if is_api && problem.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    })
+}
+
+async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Problem>> {
+    let (parts, body) = request.into_parts();
+    let found = site.routes.find(parts.method.as_str(), parts.uri.path());
+    let (route, parameters) = match found {
+        Found::Route { route, parameters } => (route, parameters),
+        Found::WrongMethod(methods) => return Err(wrong_method(&parts, &methods)),
+        Found::Nothing => return Err(Problem::not_found()),
+    };
+    let Handler::Api(handler) = route.handler else { return Err(Problem::not_found()) };
+    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
+    let client = counted_as(site.guard.client(peer, &parts.headers));
+    let needed = match route.access {
+        Access::Role(role) => role,
+        // No API is public; a table that says so is not believed.
+        Access::Public => Role::Reader,
+    };
+    let caller = site.admit(&parts.headers, client, needed).await?;
+    if parts.uri.query().is_some_and(|query| query.len() > API_QUERY_BYTES) {
+        return Err(bad_request(format!("The query has more than {API_QUERY_BYTES} bytes.")));
+    }
+    let query = queries(parts.uri.query()).map_err(|_| bad_request("The query is not valid UTF-8, or too long."))?;
+    let ask = Ask { site: site.clone(), caller, parameters, query, headers: parts.headers, uri: parts.uri, body };
+    handler(ask).await
+}
+
+/// Whether an address is one of the APIs', whose answers are JSON whatever a client accepts.
+fn is_api(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    first.eq_ignore_ascii_case(ARM) || first.eq_ignore_ascii_case("api")
+}
+
+fn wrong_method(parts: &axum::http::request::Parts, methods: &[&'static str]) -> Box<Problem> {
+    let message = format!("This address does not take {}; it takes {}.", parts.method, methods.join(", "));
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "This cannot be done here", message)
+        .allow(methods.join(", "))
+}
