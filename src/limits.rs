@@ -271,3 +271,9 @@ pub const WHOLE_ITERATIONS: usize = 1_000;
 pub const RUN_ITERATIONS: usize = 500_000;
 /// What all runs of a split report together may hold of its headers and queries.
 pub const SPLIT_BYTES: usize = 256 * 1024 * 1024;
+/// How long a token lets somebody in when nothing is said: long enough for an integration, short enough to be forgotten.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest that can be asked for; `never` says more honestly what a longer one means.
+pub const TOKEN_LIFETIME_MOST: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// Characters of a token's name.
+pub const TOKEN_NAME_CHARS: usize = 100;

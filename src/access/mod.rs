@@ -1,5 +1,9 @@
 //! Who may do what: roles and tokens.
 
+mod token;
+
+pub use token::{IssueError, Issued, Lifetime, Presented, TokenRequest};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
+    access::Role,
     incident::{Classification, ClassificationReason, Severity, Status},
     store::run::RunStatus,
 };
@@ -72,7 +73,7 @@ macro_rules! named {
         }
     )+};
 }
-named!(Severity, Status, Classification, ClassificationReason, RunStatus);
+named!(Severity, Status, Classification, ClassificationReason, RunStatus, Role);
 
 /// Shorter values are not worth the compressing.
 const DENSE_FROM_BYTES: usize = 128;

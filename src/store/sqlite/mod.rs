@@ -16,6 +16,7 @@ mod outside;
 mod prune;
 mod reader;
 mod runs;
+mod tokens;
 mod versions;
 mod workspace;
 mod writer;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::SqliteStore;
+use super::{SqliteStore, tokens};
 use crate::{
     access::{StoredToken, TokenId},
     incident::{
@@ -136,19 +136,20 @@ impl IncidentStore for SqliteStore {
         missing()
     }
 
-    async fn keep_token(&self, _token: StoredToken) -> Result<bool, StoreError> {
-        missing()
+    async fn keep_token(&self, token: StoredToken) -> Result<bool, StoreError> {
+        SqliteStore::write(self, move |writing| tokens::keep(writing, &token)).await
     }
 
-    async fn token(&self, _id: TokenId) -> Result<Option<StoredToken>, StoreError> {
-        missing()
+    async fn token(&self, id: TokenId) -> Result<Option<StoredToken>, StoreError> {
+        self.ask(move |connection| tokens::get(connection, id)).await
     }
 
     async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        missing()
+        self.ask(tokens::list).await
     }
 
-    async fn revoke_token(&self, _name: &str, _at: DateTime<Utc>) -> Result<bool, StoreError> {
-        missing()
+    async fn revoke_token(&self, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        SqliteStore::write(self, move |writing| tokens::revoke(writing, &name, at)).await
     }
 }
