@@ -3,15 +3,18 @@
 mod connection;
 mod http;
 mod read;
+mod server;
 mod webhook;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
-use ipnet::IpNet;
 use serde_json::Value;
 
-pub use self::http::{Http, HttpAuthentication, OAuth, entra, is_readable_on_the_way};
+pub use self::{
+    http::{Http, HttpAuthentication, OAuth, entra, is_readable_on_the_way},
+    server::{Server, ServerTls},
+};
 use crate::secret::SecretRef;
 
 /// The whole configuration.
@@ -30,32 +33,6 @@ pub struct Config {
     pub runs: Runs,
     /// Parameter values by playbook and parameter.
     pub parameters: BTreeMap<String, BTreeMap<String, ParameterValue>>,
-}
-
-/// Where Larum listens and what it is called outside.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// The address of portal, forms and APIs.
-    pub listen: SocketAddr,
-    /// The address people reach it by, such as `https://reports.example.com`; in links and in the `Host` check.
-    pub public_url: Option<url::Url>,
-    /// Networks whose `X-Forwarded-*` headers count.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Form submissions a minute from one client; 0 means no limit. Default 30.
-    pub form_posts_per_minute: u32,
-    /// Calls of webhooks a minute from one client; 0 means no limit. Default 3,000.
-    pub hook_calls_per_minute: u32,
-}
-
-impl Server {
-    /// The address people reach it by, without a `/` at its end.
-    #[must_use]
-    pub fn url(&self) -> String {
-        match &self.public_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.listen),
-        }
-    }
 }
 
 /// The built-in workspace's name, as Sentinel addresses one.
@@ -230,13 +207,7 @@ pub struct SignedTimestamp {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            server: Server {
-                listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
-                public_url: None,
-                trusted_proxies: Vec::new(),
-                form_posts_per_minute: crate::limits::FORM_POSTS_PER_MINUTE,
-                hook_calls_per_minute: crate::limits::HOOK_CALLS_PER_MINUTE,
-            },
+            server: Server::default(),
             data: PathBuf::from("larum-data"),
             playbooks: vec![PathBuf::from("playbooks")],
             templates: None,

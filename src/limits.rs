@@ -110,6 +110,12 @@ pub const API_QUERY_BYTES: usize = 32 * 1024;
 /// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any
 /// sender needs, and too few to fill a disk unseen.
 pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;
+/// All other requests a minute from one client, unless `server.api_calls_per_minute` says otherwise: a hundred a second, more
+/// than a client that follows every link needs.
+pub const API_CALLS_PER_MINUTE: u32 = 6_000;
+/// Requests a minute from one client with a token or link that is not good, before it is told to wait. Nobody guesses 32
+/// random bytes; this keeps an integration with an old token from filling the log.
+pub const REFUSALS_PER_MINUTE: u32 = 30;
 /// Callers that wait for a playbook's answer at once; half of [`CONNECTIONS`], so that forms and the rest go on.
 pub const REPLIES_WAITED_FOR: usize = 512;
 /// Bytes of a webhook's body: the largest that GitHub sends.

@@ -1,14 +1,14 @@
 //! Reads `larum.yaml`.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use ipnet::IpNet;
 
-use super::{Config, ParameterValue, Runs, Server, Workspace, connection};
+use super::{Config, ParameterValue, Runs, Workspace, connection, server};
 use crate::{
     diagnostic::{Diagnostic, Faults, Source, codes},
     secret::SecretRef,
@@ -72,7 +72,7 @@ impl Reader<'_> {
         fields.finish(&mut self.faults);
 
         if let Some(given) = server {
-            self.server(given, &mut config.server);
+            server::server(given, &mut config.server, self);
         }
         if let Some(path) = data.and_then(|given| self.path(given)) {
             config.data = path;
@@ -103,40 +103,6 @@ impl Reader<'_> {
             }
         }
         Some(config)
-    }
-
-    fn server(&mut self, given: Given<'_>, server: &mut Server) {
-        let Some(mut fields) = given.fields("`server`", &mut self.faults) else { return };
-        fields.not_yet(&["public_listen"], &mut self.faults);
-        let listen = fields.optional("listen");
-        let public_url = fields.optional("public_url");
-        let trusted_proxies = fields.optional("trusted_proxies");
-        let form_posts = fields.optional("form_posts_per_minute");
-        let hook_calls = fields.optional("hook_calls_per_minute");
-        fields.finish(&mut self.faults);
-        if let Some(given) = listen
-            && let Some(text) = given.words(&mut self.faults)
-        {
-            match text.parse::<SocketAddr>() {
-                Ok(address) => server.listen = address,
-                Err(_) => {
-                    self.bad(&given, format!("`{text}` is not an address and a port"), "write it like 127.0.0.1:8787");
-                }
-            }
-        }
-        if let Some(given) = public_url {
-            server.public_url = self.url(given);
-        }
-        if let Some(given) = trusted_proxies {
-            server.trusted_proxies = self.networks(given);
-        }
-        for (given, place) in
-            [(form_posts, &mut server.form_posts_per_minute), (hook_calls, &mut server.hook_calls_per_minute)]
-        {
-            if let Some(count) = given.and_then(|given| given.count(0..=u64::from(u32::MAX), &mut self.faults)) {
-                *place = u32::try_from(count).unwrap_or(u32::MAX);
-            }
-        }
     }
 
     fn workspace(&mut self, given: Given<'_>, workspace: &mut Workspace) {

@@ -87,4 +87,5 @@ codes! {
 
     LITERAL_SECRET = 90, "a secret that is written down";
     PLAIN_TRANSPORT = 91, "an unencrypted connection to another machine";
+    EXPOSED = 92, "an address that others reach, without encryption";
 }
