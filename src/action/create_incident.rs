@@ -9,7 +9,7 @@ use super::{
     RunInfo,
 };
 use crate::{
-    incident::{Classification, ClassificationReason, Draft, Owner, Refusal, Severity, Status},
+    incident::{Classification, ClassificationReason, Draft, Owner, Refusal, Severity, Status, Workspace},
     playbook::{ActionSpec, ActionStatus},
 };
 
@@ -114,7 +114,7 @@ impl Effect for CreateIncident {
                     draft: Box::new(draft),
                     id: call.identity.uuid("incident"),
                     outputs: Box::new(move |incident| {
-                        let answer = Answer::new(200, incident.resource(&config.workspace));
+                        let answer = Answer::new(200, incident.resource(&Workspace::of(&config)));
                         // Writing plain fields as JSON does not fail.
                         serde_json::value::to_raw_value(&answer).unwrap_or_else(|_| RawValue::NULL.to_owned())
                     }),

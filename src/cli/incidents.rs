@@ -10,8 +10,7 @@ use super::{
     table::{block, instant, short, table},
 };
 use crate::{
-    config::Workspace,
-    incident::{Incident, Severity, Status},
+    incident::{Incident, Severity, Status, Workspace},
     store::{Store, query::IncidentFilter},
 };
 
@@ -86,7 +85,8 @@ fn list(args: &List) -> Result<(), Fault> {
     let incidents = data::block_on(async { Ok(store.incidents(filter).await?) })?;
     data::print(&match args.output {
         Output::Json => {
-            format!("{:#}\n", Value::Array(incidents.iter().map(|each| as_json(each, &config.workspace)).collect()))
+            let workspace = Workspace::of(&config);
+            format!("{:#}\n", Value::Array(incidents.iter().map(|each| as_json(each, &workspace)).collect()))
         }
         Output::Text if incidents.is_empty() => "no incidents\n".to_owned(),
         Output::Text => as_table(&incidents),
@@ -98,7 +98,7 @@ fn show(args: &Show) -> Result<(), Fault> {
     let found = data::block_on(async { Ok(store.incident(args.number).await?) })?;
     let incident = found.ok_or_else(|| Fault::Input(format!("there is no incident {}", args.number)))?;
     data::print(&match args.output {
-        Output::Json => format!("{:#}\n", as_json(&incident, &config.workspace)),
+        Output::Json => format!("{:#}\n", as_json(&incident, &Workspace::of(&config))),
         Output::Text => as_text(&incident),
     })
 }

@@ -19,7 +19,10 @@ pub use document::{Document, DocumentKey, DocumentKind};
 pub use draft::{Draft, Refusal};
 pub use etag::Precondition;
 pub use name::{BadName, ResourceName};
-pub use resource::{Resource, Workspace, provider_id};
+pub use resource::{
+    ClientInfo, CommentProperties, DocumentResource, EntityResource, IncidentProperties, RelationProperties, Resource,
+    TaskProperties, Workspace, provider_id,
+};
 pub use write::{Change, IncidentRef, Patch, Rejected, Write, Written};
 
 use chrono::{DateTime, Utc};

@@ -1,131 +1,60 @@
-//! An incident as the Sentinel API and connector show it, and what hangs on it.
+//! Resources as the Sentinel API and connector show them: an incident, what hangs on it, and what else the workspace keeps.
 
 mod child;
+mod document;
 mod entity;
+mod incident;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Classification, ClassificationReason, Incident, Owner, Severity, Status};
-use crate::config;
+pub use child::{ClientInfo, CommentProperties, RelationProperties, TaskProperties};
+pub use document::DocumentResource;
+pub use entity::EntityResource;
+pub use incident::IncidentProperties;
 
-/// The workspace an incident's resource id names.
-pub type Workspace = config::Workspace;
+use crate::config::Config;
+
+/// The built-in workspace: what resource ids begin with, and where people look at an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    pub subscription: String,
+    pub resource_group: String,
+    pub name: String,
+    /// The address people reach Larum by, without a `/` at its end.
+    pub url: String,
+}
+
+impl Workspace {
+    /// The workspace of this configuration.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let workspace = &config.workspace;
+        Self {
+            subscription: workspace.subscription.clone(),
+            resource_group: workspace.resource_group.clone(),
+            name: workspace.name.clone(),
+            url: config.server.url(),
+        }
+    }
+}
 
 /// The resource Sentinel's API returns: envelope, etag and properties. Empty lists are `[]`, never null, because clients
 /// iterate without checking; absent optional members are left out.
-#[derive(Debug, Serialize)]
-pub struct Resource<'a> {
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "{P}Resource")]
+pub struct Resource<P> {
+    /// The resource id.
     id: String,
+    /// The last part of the id.
     name: String,
+    /// Changes with every write; sent back in a PUT, it keeps from overwriting what was not seen.
     etag: String,
     #[serde(rename = "type")]
     kind: &'static str,
-    properties: Properties<'a>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Properties<'a> {
-    title: &'a str,
-    description: &'a str,
-    severity: Severity,
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classification: Option<Classification>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classification_reason: Option<ClassificationReason>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classification_comment: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_activity_time_utc: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_activity_time_utc: Option<String>,
-    owner: &'a Owner,
-    labels: Vec<Label<'a>>,
-    last_modified_time_utc: String,
-    created_time_utc: String,
-    incident_number: u64,
-    provider_name: &'static str,
-    provider_incident_id: String,
-    related_analytic_rule_ids: &'a [String],
-    additional_data: AdditionalData<'a>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Label<'a> {
-    label_name: &'a str,
-    label_type: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AdditionalData<'a> {
-    alerts_count: u64,
-    bookmarks_count: u64,
-    comments_count: u64,
-    alert_product_names: &'a [String],
-    tactics: &'a [String],
-    techniques: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    merged_incident_number: Option<u64>,
-}
-
-impl Incident {
-    /// The resource id, `/subscriptions/…/providers/Microsoft.SecurityInsights/Incidents/{guid}`.
-    #[must_use]
-    pub fn resource_id(&self, workspace: &Workspace) -> String {
-        format!("{}/Incidents/{}", provider_id(workspace), self.name)
-    }
-
-    /// The resource, to be written as JSON text.
-    #[must_use]
-    pub fn resource(&self, workspace: &Workspace) -> Resource<'_> {
-        let labels = self.tags.iter().map(|tag| Label { label_name: tag, label_type: "User" });
-        Resource {
-            id: self.resource_id(workspace),
-            name: self.name.to_string(),
-            etag: etag(self.etag),
-            kind: "Microsoft.SecurityInsights/Incidents",
-            properties: Properties {
-                title: &self.title,
-                description: &self.description,
-                severity: self.severity,
-                status: self.status,
-                classification: self.classification,
-                classification_reason: self.classification_reason,
-                classification_comment: self.classification_comment.as_deref(),
-                first_activity_time_utc: self.first_activity.map(time),
-                last_activity_time_utc: self.last_activity.map(time),
-                owner: &self.owner,
-                labels: labels.collect(),
-                last_modified_time_utc: time(self.modified),
-                created_time_utc: time(self.created),
-                incident_number: self.number,
-                provider_name: "Larum",
-                provider_incident_id: self.number.to_string(),
-                related_analytic_rule_ids: &self.summary.analytic_rules,
-                additional_data: AdditionalData {
-                    alerts_count: self.summary.alerts,
-                    bookmarks_count: self.summary.bookmarks,
-                    comments_count: self.summary.comments,
-                    alert_product_names: &self.summary.alert_products,
-                    tactics: &self.summary.tactics,
-                    techniques: &self.summary.techniques,
-                    merged_incident_number: self.merged_into,
-                },
-            },
-        }
-    }
-
-    /// The resource as a JSON value.
-    #[must_use]
-    pub fn to_resource(&self, workspace: &Workspace) -> Value {
-        serde_json::to_value(self.resource(workspace)).unwrap_or_default()
-    }
+    properties: P,
 }
 
 /// What every resource id of the workspace begins with: `/subscriptions/…/providers/Microsoft.SecurityInsights`.
@@ -137,7 +66,7 @@ pub fn provider_id(workspace: &Workspace) -> String {
     )
 }
 
-/// An etag with the quotes that belong to it.
+/// An etag with the quotes that belong to it. Comments and relations have none.
 fn etag(etag: Uuid) -> String {
     format!("\"{etag}\"")
 }
