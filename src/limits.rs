@@ -283,3 +283,18 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 pub const TOKEN_LIFETIME_MOST: Duration = Duration::from_secs(3650 * 24 * 3600);
 /// Characters of a token's name.
 pub const TOKEN_NAME_CHARS: usize = 100;
+/// Characters of an automation rule's display name (Sentinel's limit).
+pub const RULE_NAME_CHARS: usize = 500;
+/// The largest order of an automation rule (Sentinel's limit).
+pub const RULE_ORDER: u32 = 1_000;
+/// Conditions of one automation rule (Sentinel's limit).
+pub const RULE_CONDITIONS: usize = 50;
+/// Conditions that stand in one condition (Sentinel's limit).
+pub const RULE_INNER_CONDITIONS: usize = 10;
+/// Conditions an automation rule's condition may stand in, itself counted: reading and evaluating recurse by them.
+pub const RULE_CONDITION_NESTING: usize = 8;
+/// Actions of one automation rule (Sentinel's limit).
+pub const RULE_ACTIONS: usize = 20;
+/// Playbooks and rules that may lead to one another's start before nothing more is started: a chain this long is a circle
+/// that changes its shape, since none of them is started twice.
+pub const CAUSES: usize = 32;

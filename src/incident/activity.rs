@@ -82,6 +82,33 @@ pub enum ActivityKind {
     },
 }
 
+impl ActivityKind {
+    /// Whether an incident came to be.
+    #[must_use]
+    pub fn is_creation(&self) -> bool {
+        matches!(self, Self::Created)
+    }
+
+    /// Whether something is otherwise than it was, in the incident or in what hangs on it: triggers and automation rules
+    /// count this as an update. Notes and a write that changed nothing are none.
+    #[must_use]
+    pub fn is_update(&self) -> bool {
+        match self {
+            Self::Created | Self::Deleted { .. } | Self::PlaybookStarted { .. } | Self::NotStarted { .. } => false,
+            Self::Updated { changes } | Self::TaskUpdated { changes, .. } => !changes.is_empty(),
+            Self::CommentAdded { .. }
+            | Self::CommentEdited { .. }
+            | Self::CommentDeleted { .. }
+            | Self::TaskAdded { .. }
+            | Self::TaskDeleted { .. }
+            | Self::Related { .. }
+            | Self::Unrelated { .. }
+            | Self::Merged { .. }
+            | Self::MergedInto { .. } => true,
+        }
+    }
+}
+
 /// A field's value before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldChange {

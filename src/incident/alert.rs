@@ -25,6 +25,62 @@ pub struct Alert {
     pub entities: Vec<Entity>,
 }
 
+impl Alert {
+    /// A member of its properties as text.
+    #[must_use]
+    pub fn text(&self, member: &str) -> Option<String> {
+        text_of(&self.properties, member)
+    }
+
+    /// Its tactics.
+    #[must_use]
+    pub fn tactics(&self) -> Vec<String> {
+        self.properties.get("tactics").map(texts).unwrap_or_default()
+    }
+
+    /// Resource ids of the analytic rules that raised it: `Analytic Rule Ids` of its `additionalData`.
+    #[must_use]
+    pub fn analytic_rules(&self) -> Vec<String> {
+        self.additional("Analytic Rule Ids").as_ref().map(texts).unwrap_or_default()
+    }
+
+    /// Custom details, each with its values: `Custom Details` of its `additionalData`.
+    #[must_use]
+    pub fn custom_details(&self) -> Vec<(String, Vec<String>)> {
+        match self.additional("Custom Details") {
+            Some(Value::Object(details)) => details.iter().map(|(key, values)| (key.clone(), texts(values))).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A member of `additionalData`, where Sentinel keeps lists and objects as JSON text.
+    fn additional(&self, member: &str) -> Option<Value> {
+        let value = self.properties.get("additionalData")?.get(member)?;
+        match value.as_str().map(serde_json::from_str) {
+            Some(Ok(inner @ (Value::Array(_) | Value::Object(_)))) => Some(inner),
+            _ => Some(value.clone()),
+        }
+    }
+}
+
+/// A member as text; a name is found ignoring case.
+fn text_of(members: &Map<String, Value>, name: &str) -> Option<String> {
+    let value = members
+        .get(name)
+        .or_else(|| members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+    texts(value?).into_iter().next()
+}
+
+/// A value as texts: a list's elements, or the value alone.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null | Value::Object(_) => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        other => vec![other.to_string()],
+    }
+}
+
 macro_rules! entity_kinds {
     ($($kind:ident),+) => {
         /// Sentinel's kinds of entities.
@@ -82,4 +138,12 @@ pub struct Entity {
     pub kind: EntityKind,
     /// Under the API's names, `friendlyName` among them.
     pub properties: Map<String, Value>,
+}
+
+impl Entity {
+    /// A member of its properties as text.
+    #[must_use]
+    pub fn text(&self, member: &str) -> Option<String> {
+        text_of(&self.properties, member)
+    }
 }

@@ -3,6 +3,7 @@
 mod activity;
 mod actor;
 mod alert;
+pub mod automation;
 mod child;
 mod document;
 mod draft;
@@ -20,8 +21,8 @@ pub use draft::{Draft, Refusal};
 pub use etag::Precondition;
 pub use name::{BadName, ResourceName};
 pub use resource::{
-    ClientInfo, CommentProperties, DocumentResource, EntityResource, IncidentProperties, RelationProperties, Resource,
-    TaskProperties, Workspace, provider_id,
+    ClientInfo, CommentProperties, DocumentResource, EntityResource, IncidentProperties, PROVIDER, RelationProperties,
+    Resource, TaskProperties, Workspace, provider_id,
 };
 pub use write::{Change, IncidentRef, Patch, Rejected, Write, Written};
 

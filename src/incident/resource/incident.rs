@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::{Resource, Workspace, etag, provider_id, time};
 use crate::incident::{Classification, ClassificationReason, Incident, Owner, Severity, Status};
 
+/// `providerName`: who made an incident. The service's own name, since clients filter by it.
+pub const PROVIDER: &str = "Azure Sentinel";
+
 /// What an incident says.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -148,7 +151,7 @@ impl Incident {
                 incident_number: self.number,
                 incident_url: url(self.number),
                 // What clients compare with to tell Sentinel's own incidents from those of Defender.
-                provider_name: "Azure Sentinel",
+                provider_name: PROVIDER,
                 provider_incident_id: self.number.to_string(),
                 related_analytic_rule_ids: &self.summary.analytic_rules,
                 additional_data: AdditionalData {
