@@ -145,6 +145,10 @@ pub const REQUEST_HEADERS: Duration = Duration::from_secs(15);
 pub const REQUEST_HEAD_BYTES: usize = 64 * 1024;
 /// How long a client may take to send a request's body.
 pub const REQUEST_BODY: Duration = Duration::from_secs(60);
+/// How long a request may take in all: its body may take [`REQUEST_BODY`], and a form may wait [`FORM_PREFERRED_WAIT`].
+pub const REQUEST: Duration = Duration::from_secs(120);
+/// The same for a call of a webhook, which may wait [`REPLY`] for the playbook's answer.
+pub const HOOK_REQUEST: Duration = Duration::from_secs(240);
 /// Connections served at once; further ones wait to be accepted.
 pub const CONNECTIONS: usize = 1_024;
 /// Bytes of large request bodies (over [`BODY_IN_ROW_BYTES`]) held in memory at once.

@@ -82,7 +82,7 @@ impl Site {
         let address = free_address();
         fs::create_dir(folder.path().join("playbooks")).expect("the folder is writable");
         let config = format!(
-            "server: {{listen: \"{address}\", form_posts_per_minute: 0}}\nplaybooks: [playbooks]\nconnections: {connections}\n"
+            "server: {{listen: \"{address}\", form_posts_per_minute: 0, api_calls_per_minute: 0}}\nplaybooks: [playbooks]\nconnections: {connections}\n"
         );
         fs::write(folder.path().join("larum.yaml"), config).expect("the folder is writable");
         fs::write(folder.path().join("playbooks/bench.yaml"), playbook).expect("the folder is writable");

@@ -1,13 +1,16 @@
-//! Who asks: the seam between the table of routes and the tokens.
+//! Who asks: from an `Authorization` header to somebody with a role.
 
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, StatusCode, header};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::{Site, problem::Problem, request::STORE_RETRY};
-use crate::{access::Role, incident::Actor, store::StoreError};
+use crate::{
+    access::{Presented, Role, StoredToken},
+    incident::Actor,
+    store::StoreError,
+};
 
 /// Somebody who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,57 +19,112 @@ pub struct Caller {
     pub role: Role,
 }
 
-/// Why somebody was not.
+/// Why somebody was not. The words are Azure Resource Manager's where it has some.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    #[error("Authentication failed. The 'Authorization' header is missing or is not a bearer token.")]
+    #[error("Authentication failed. The 'Authorization' header is missing.")]
     NoToken,
-    #[error("Authentication failed. The token is not valid, has expired or was revoked.")]
-    BadToken,
-    #[error("The token '{name}' has the role {has}; this needs the role {needed}.")]
+    #[error("Authentication failed. The 'Authorization' header must be given once, as 'Bearer TOKEN'.")]
+    NotBearer,
+    #[error("The access token is invalid.")]
+    Unknown,
+    #[error("The access token '{0}' was revoked. Ask an administrator for a new one (larum tokens create).")]
+    Revoked(String),
+    #[error(
+        "The access token '{name}' expired at {}. Ask an administrator for a new one (larum tokens create).",
+        at.to_rfc3339_opts(SecondsFormat::Secs, true)
+    )]
+    Expired { name: String, at: DateTime<Utc> },
+    #[error("Too many requests with a token that is not good came from your address. Try again in {0} seconds.")]
+    TooMany(u64),
+    #[error("The access token '{name}' has the role {has}; this needs the role {needed}.")]
     Forbidden { name: String, has: &'static str, needed: &'static str },
     #[error("the token could not be looked up: {0}")]
     Store(#[from] StoreError),
 }
 
 impl Site {
-    /// Lets whoever sends these headers do what takes this role.
+    /// Lets whoever sends these headers do what takes this role. The token is looked up each time, so that one that was
+    /// revoked is refused at once.
     ///
     /// # Errors
     /// When there is no usable token, or its role is a lesser one.
-    pub(super) async fn admit(&self, headers: &HeaderMap, _client: IpAddr, needed: Role) -> Result<Caller, Refused> {
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = given.and_then(|value| value.split_once(' '));
-        let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, text) = bearer.ok_or(Refused::NoToken)?;
-        let (id, secret) = text.trim().split_once('.').ok_or(Refused::BadToken)?;
-        let id = Uuid::try_parse(id).map_err(|_| Refused::BadToken)?;
-        let token = self.door.store.token(id).await?.ok_or(Refused::BadToken)?;
-        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
-        if hash != token.hash || !token.is_usable(self.door.clock.now()) {
-            return Err(Refused::BadToken);
-        }
+    pub(super) async fn admit(&self, headers: &HeaderMap, client: IpAddr, needed: Role) -> Result<Caller, Refused> {
+        let presented = bearer(headers)?.ok_or(Refused::Unknown);
+        let token = match presented {
+            Ok(presented) => self.known(&presented).await,
+            Err(refused) => Err(refused),
+        };
+        let token = token.map_err(|refused| self.count_refused(client, refused))?;
         if token.role < needed {
             return Err(Refused::Forbidden { name: token.name, has: token.role.as_str(), needed: needed.as_str() });
         }
         Ok(Caller { actor: Actor::Token { id: token.id, name: token.name }, role: token.role })
     }
+
+    async fn known(&self, presented: &Presented) -> Result<StoredToken, Refused> {
+        let stored = self.door.store.token(presented.id).await?;
+        let token = stored.filter(|stored| presented.is(stored)).ok_or(Refused::Unknown)?;
+        match token.expires {
+            _ if token.is_usable(self.door.clock.now()) => Ok(token),
+            Some(at) if token.revoked.is_none() => Err(Refused::Expired { name: token.name, at }),
+            _ => Err(Refused::Revoked(token.name)),
+        }
+    }
+
+    /// Counts a token or link that is not good; one client's are logged up to a limit, and then it is told to wait. A good
+    /// token of the same client still counts: behind one address there may be many.
+    pub(super) fn count_refused(&self, client: IpAddr, refused: Refused) -> Refused {
+        if matches!(refused, Refused::Store(_)) {
+            return refused;
+        }
+        match self.refusals.count(client, self.door.clock.now()) {
+            Ok(()) => {
+                tracing::warn!(%client, %refused, "somebody was not let in");
+                refused
+            }
+            Err(seconds) => Refused::TooMany(seconds),
+        }
+    }
+}
+
+/// The token of an `Authorization` header; `Ok(None)` when what stands there is no token of Larum.
+fn bearer(headers: &HeaderMap) -> Result<Option<Presented>, Refused> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let value = given.next().ok_or(Refused::NoToken)?;
+    if given.next().is_some() {
+        return Err(Refused::NotBearer);
+    }
+    let (scheme, token) =
+        value.to_str().ok().and_then(|value| value.trim().split_once(' ')).ok_or(Refused::NotBearer)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refused::NotBearer);
+    }
+    Ok(Presented::read(token.trim_start()))
 }
 
 impl From<Refused> for Box<Problem> {
     fn from(refused: Refused) -> Self {
-        let (status, code) = match &refused {
-            Refused::NoToken | Refused::BadToken => (StatusCode::UNAUTHORIZED, "AuthenticationFailed"),
-            Refused::Forbidden { .. } => (StatusCode::FORBIDDEN, "AuthorizationFailed"),
+        let told = refused.to_string();
+        let unauthorised = |code| Problem::new(StatusCode::UNAUTHORIZED, code, TITLE, told.clone());
+        match refused {
+            Refused::NoToken | Refused::NotBearer => unauthorised("AuthenticationFailed").challenge("Bearer"),
+            Refused::Unknown | Refused::Revoked(_) => unauthorised("InvalidAuthenticationToken").challenge(INVALID),
+            Refused::Expired { .. } => unauthorised("ExpiredAuthenticationToken").challenge(INVALID),
+            Refused::Forbidden { .. } => Problem::new(StatusCode::FORBIDDEN, "AuthorizationFailed", TITLE, told),
+            Refused::TooMany(seconds) => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, told).retry_after(seconds)
+            }
             Refused::Store(error) => {
                 tracing::error!(%error, "a token could not be looked up; its sender is told to try again");
                 let message = "The token could not be checked. Try again in a while.";
-                return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", TITLE, message)
-                    .retry_after(STORE_RETRY);
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", TITLE, message)
+                    .retry_after(STORE_RETRY)
             }
-        };
-        Problem::new(status, code, TITLE, refused.to_string())
+        }
     }
 }
 
 const TITLE: &str = "This is not for everybody";
+/// RFC 6750 §3.1.
+const INVALID: &str = "Bearer error=\"invalid_token\"";

@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::Response,
 };
 
 use super::{
     Site,
     ask::{Ask, bad_request},
-    connection::Peer,
-    guard::{UNKNOWN_PEER, counted_as},
+    gate::in_time,
     problem::{Problem, Speaks},
     request::queries,
-    routes::{Access, Found, Handler},
+    routes::{Found, Handler},
     speaks,
 };
-use crate::{access::Role, limits::API_QUERY_BYTES};
+use crate::limits::API_QUERY_BYTES;
 
 /// The first segment of everything Azure Resource Manager serves.
 const ARM: &str = "subscriptions";
@@ -27,17 +26,13 @@ const ARM: &str = "subscriptions";
 pub async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
     let is_api = is_api(request.uri().path());
     let speaks = if is_api { Speaks::Json } else { speaks(request.headers()) };
-    answer(&site, request).await.unwrap_or_else(|problem| {
-        let mut response = problem.answer(&site.pages, speaks);
-        if is_api && problem.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
-    })
+    answer(&site, request).await.unwrap_or_else(|problem| problem.answer(&site.pages, speaks))
 }
 
 async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Problem>> {
     let (parts, body) = request.into_parts();
+    let client = site.client(&parts.extensions, &parts.headers);
+    site.count(client)?;
     let found = site.routes.find(parts.method.as_str(), parts.uri.path());
     let (route, parameters) = match found {
         Found::Route { route, parameters } => (route, parameters),
@@ -45,20 +40,14 @@ async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Prob
         Found::Nothing => return Err(Problem::not_found()),
     };
     let Handler::Api(handler) = route.handler else { return Err(Problem::not_found()) };
-    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
-    let client = counted_as(site.guard.client(peer, &parts.headers));
-    let needed = match route.access {
-        Access::Role(role) => role,
-        // No API is public; a table that says so is not believed.
-        Access::Public => Role::Reader,
-    };
-    let caller = site.admit(&parts.headers, client, needed).await?;
+    // No API is public; a table that says so is not believed.
+    let caller = site.enter(route, &parts.headers, client).await?.ok_or_else(Problem::not_found)?;
     if parts.uri.query().is_some_and(|query| query.len() > API_QUERY_BYTES) {
         return Err(bad_request(format!("The query has more than {API_QUERY_BYTES} bytes.")));
     }
     let query = queries(parts.uri.query()).map_err(|_| bad_request("The query is not valid UTF-8, or too long."))?;
     let ask = Ask { site: site.clone(), caller, parameters, query, headers: parts.headers, uri: parts.uri, body };
-    handler(ask).await
+    in_time(route, handler(ask)).await
 }
 
 /// Whether an address is one of the APIs', whose answers are JSON whatever a client accepts.

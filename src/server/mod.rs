@@ -8,6 +8,7 @@ mod connection;
 mod dispatch;
 mod form_page;
 mod forms;
+mod gate;
 mod guard;
 mod hook_answer;
 mod hooks;
@@ -43,7 +44,7 @@ use self::{
 };
 use crate::{
     config::{Config, Connection},
-    limits::{READY_VERDICT, REPLIES_WAITED_FOR},
+    limits::{READY_VERDICT, REFUSALS_PER_MINUTE, REPLIES_WAITED_FOR},
     metrics::Metrics,
     secret::Vault,
     trigger::{
@@ -65,6 +66,10 @@ pub struct Site {
     guard: Guard,
     rate: RateLimit,
     hook_rate: RateLimit,
+    api_rate: RateLimit,
+    /// Tokens and links that were not good.
+    refusals: RateLimit,
+    open_metrics: bool,
     /// One permit for each caller that waits for a playbook's answer.
     waiting: Semaphore,
     /// What webhooks check their callers by.
@@ -106,6 +111,9 @@ impl Site {
             guard: Guard::new(&config.server),
             rate: RateLimit::new(config.server.form_posts_per_minute),
             hook_rate: RateLimit::new(config.server.hook_calls_per_minute),
+            api_rate: RateLimit::new(config.server.api_calls_per_minute),
+            refusals: RateLimit::new(REFUSALS_PER_MINUTE),
+            open_metrics: config.server.open_metrics,
             waiting: Semaphore::new(REPLIES_WAITED_FOR),
             connections: config.connections.clone(),
             bodies: Bodies::default(),
@@ -121,7 +129,8 @@ impl Site {
         let mut router = Router::new();
         for route in TABLE.iter().filter(|route| listener == Listener::Main || route.listener == listener) {
             if let Handler::Page(handler) = route.handler {
-                router = router.route(route.path, handler());
+                let gate = middleware::from_fn_with_state((self.clone(), route), gate::page);
+                router = router.route(route.path, handler().route_layer(gate));
             }
         }
         let router =

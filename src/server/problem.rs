@@ -27,6 +27,8 @@ pub struct Problem {
     pub retry_after: Option<u64>,
     /// The methods that are taken, where another one was used.
     pub allow: Option<String>,
+    /// How the client can prove who it is, as `WWW-Authenticate` says it (RFC 9110 §11.6.1).
+    pub challenge: Option<&'static str>,
 }
 
 /// The form a client understands.
@@ -62,7 +64,17 @@ impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, title: &'static str, message: impl Into<String>) -> Box<Self> {
         let message = message.into();
-        Box::new(Self { status, code, title, message, fields: Vec::new(), link: None, retry_after: None, allow: None })
+        Box::new(Self {
+            status,
+            code,
+            title,
+            message,
+            fields: Vec::new(),
+            link: None,
+            retry_after: None,
+            allow: None,
+            challenge: None,
+        })
     }
 
     /// The same with the time after which it may be tried again.
@@ -76,6 +88,13 @@ impl Problem {
     #[must_use]
     pub fn allow(mut self: Box<Self>, methods: String) -> Box<Self> {
         self.allow = Some(methods);
+        self
+    }
+
+    /// The same with how the client can prove who it is.
+    #[must_use]
+    pub fn challenge(mut self: Box<Self>, challenge: &'static str) -> Box<Self> {
+        self.challenge = Some(challenge);
         self
     }
 
@@ -115,6 +134,9 @@ impl Problem {
         self.say_when(&mut response);
         if let Some(allow) = self.allow.as_deref().and_then(|methods| HeaderValue::try_from(methods).ok()) {
             response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

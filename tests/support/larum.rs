@@ -33,7 +33,7 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound port has an address");
         fs::create_dir(folder.path().join("playbooks")).expect("the folder is writable");
-        let server = format!("server: {{listen: \"{address}\", form_posts_per_minute: 0}}\n");
+        let server = format!("server: {{listen: \"{address}\", form_posts_per_minute: 0, api_calls_per_minute: 0}}\n");
         fs::write(folder.path().join("larum.yaml"), server + config).expect("the folder is writable");
         for (name, text) in playbooks {
             fs::write(folder.path().join("playbooks").join(name), text).expect("the folder is writable");

@@ -3,7 +3,7 @@
 mod matching;
 mod table;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{response::Response, routing::MethodRouter};
 use futures::future::BoxFuture;
@@ -13,7 +13,7 @@ pub use matching::{Found, Routes};
 pub use table::TABLE;
 
 use super::{Site, ask::Ask, problem::Problem};
-use crate::access::Role;
+use crate::{access::Role, limits::REQUEST};
 
 /// One address and what is done there.
 pub struct Route {
@@ -23,6 +23,9 @@ pub struct Route {
     pub path: &'static str,
     pub access: Access,
     pub listener: Listener,
+    pub counted: Counted,
+    /// How long an answer may take.
+    pub patience: Duration,
     /// Under which heading the OpenAPI document lists it.
     pub group: &'static str,
     /// What it does, in a line.
@@ -42,6 +45,17 @@ pub enum Access {
     Public,
     /// Whoever has a token with this role or one above it.
     Role(Role),
+    /// A reader, or anybody where `server.open_metrics` says so.
+    Metrics,
+}
+
+/// Where a client's requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Before the handler, towards `server.api_calls_per_minute`.
+    Here,
+    /// By the handler, towards a limit of its own.
+    ByHandler,
 }
 
 /// By which address a route is reached.
@@ -111,6 +125,8 @@ impl Route {
             path,
             access: Access::Public,
             listener: Listener::Main,
+            counted: Counted::Here,
+            patience: REQUEST,
             group: "Pages",
             summary,
             query: &[],
@@ -134,6 +150,8 @@ impl Route {
             path,
             access: Access::Role(role),
             listener: Listener::Main,
+            counted: Counted::Here,
+            patience: REQUEST,
             group: "Larum",
             summary,
             query: &[],
@@ -147,6 +165,27 @@ impl Route {
     #[must_use]
     pub const fn outside(mut self) -> Self {
         self.listener = Listener::Public;
+        self
+    }
+
+    /// The same, its handler counting what a client sends.
+    #[must_use]
+    pub const fn counts_itself(mut self) -> Self {
+        self.counted = Counted::ByHandler;
+        self
+    }
+
+    /// The same with another time for an answer.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same for these people.
+    #[must_use]
+    pub const fn access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 

@@ -2,8 +2,11 @@
 
 use axum::routing::{any, get, post};
 
-use super::{Answer, Route};
-use crate::server::{approvals, forms, hooks, index, metrics, ready, stylesheet};
+use super::{Access, Answer, Route};
+use crate::{
+    limits::HOOK_REQUEST,
+    server::{approvals, forms, hooks, index, metrics, ready, stylesheet},
+};
 
 /// What a webhook may be called by.
 const ANY: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -14,13 +17,16 @@ pub static TABLE: &[Route] = &[
     Route::page(&["GET"], "/", "The forms that can be filled in", || get(index)),
     Route::page(&["GET"], "/forms/{path}", "A form", || get(forms::show)).outside(),
     Route::page(&["POST"], "/forms/{path}", "Sends a form, as its page does or as JSON", || post(forms::submit))
-        .outside(),
+        .outside()
+        .counts_itself(),
     Route::page(&["GET"], "/forms/{path}/thanks", "What became of a form that was sent", || get(forms::thanks))
         .outside(),
     Route::page(&["GET"], "/approvals/{token}", "What an approval mail asks", || get(approvals::show)).outside(),
     Route::page(&["POST"], "/approvals/{token}", "Answers an approval mail", || post(approvals::decide)).outside(),
     Route::page(ANY, "/hooks/{*path}", "Calls a webhook trigger", || any(hooks::call))
         .outside()
+        .counts_itself()
+        .patience(HOOK_REQUEST)
         .answers(&[Answer::other(202, "application/json"), Answer::other(200, "application/json")]),
     Route::page(&["GET"], "/assets/larum.css", "The pages' stylesheet", || get(stylesheet))
         .outside()
@@ -33,6 +39,7 @@ pub static TABLE: &[Route] = &[
         .group("Health")
         .answers(&[Answer::other(200, "text/plain"), Answer::other(503, "text/plain")]),
     Route::page(&["GET"], "/metrics", "Metrics for Prometheus", || get(metrics))
+        .access(Access::Metrics)
         .group("Health")
         .answers(&[Answer::other(200, "application/openmetrics-text")]),
 ];
