@@ -302,3 +302,11 @@ pub const RULE_ACTIONS: usize = 20;
 /// Playbooks and rules that may lead to one another's start before nothing more is started: a chain this long is a circle
 /// that changes its shape, since none of them is started twice.
 pub const CAUSES: usize = 32;
+/// Characters of one `$filter` or `$orderby`: some hundred conditions, more than an address can carry to most servers.
+pub const FILTER_CHARS: usize = 32_768;
+/// Characters of a `$filter` that an error repeats.
+pub const FILTER_SHOWN_CHARS: usize = 1_000;
+/// Parentheses, functions, `not` and `any` inside each other in one `$filter`, by which reading it recurses.
+pub const FILTER_NESTING: usize = 64;
+/// Properties that one `$orderby` sorts by.
+pub const ORDER_KEYS: usize = 8;

@@ -9,6 +9,7 @@ mod document;
 mod draft;
 mod etag;
 mod name;
+pub mod properties;
 mod resource;
 mod write;
 
