@@ -151,6 +151,14 @@ fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
             Trigger::Form(form) => format!("form {url}/forms/{}", form.path),
             Trigger::Webhook(webhook) => format!("webhook {url}/hooks/{}", webhook.path),
             Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.timing, schedule.time_zone),
+            Trigger::Incident(trigger) => match (trigger.created, trigger.updated) {
+                (true, true) => "incidents created and updated".to_owned(),
+                (true, false) => "incidents created".to_owned(),
+                (false, true) => "incidents updated".to_owned(),
+                (false, false) => "automation rules on incidents".to_owned(),
+            },
+            Trigger::Alert(trigger) if trigger.created => "alerts".to_owned(),
+            Trigger::Alert(_) => "automation rules on alerts".to_owned(),
             Trigger::Manual => "larum run".to_owned(),
         };
         eprintln!("  {:<42} {what}", playbook.name);

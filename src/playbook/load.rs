@@ -226,7 +226,7 @@ fn across(checked: &Checked, taken: &mut Taken, faults: &mut Faults) {
     let address = match &playbook.trigger {
         Trigger::Form(form) => Some(format!("forms/{}", form.path)),
         Trigger::Webhook(webhook) => Some(format!("hooks/{}", webhook.path)),
-        Trigger::Mailbox(_) | Trigger::Schedule(_) | Trigger::Manual => None,
+        Trigger::Mailbox(_) | Trigger::Schedule(_) | Trigger::Incident(_) | Trigger::Alert(_) | Trigger::Manual => None,
     };
     if let Some(address) = address {
         if let Some(other) = taken.addresses.get(&address) {

@@ -18,9 +18,9 @@ pub use admission::{Admission, Concurrency, Condition, Overflow};
 pub use bundle::Bundle;
 pub use load::{Loaded, Loading, files, load, load_files, load_folder};
 pub use model::{
-    Action, ActionKind, Admits, After, Field, FieldType, Filter, FormTrigger, MailboxTrigger, Method, Missed,
-    Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment, Terminate, TerminateStatus, Trigger,
-    UntilLimit, Variable, VariableType, WebhookTrigger,
+    Action, ActionKind, Admits, After, AlertTrigger, Field, FieldType, Filter, FormTrigger, IncidentTrigger,
+    MailboxTrigger, Method, Missed, Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment,
+    Terminate, TerminateStatus, Trigger, UntilLimit, Variable, VariableType, WebhookTrigger,
 };
 pub use status::ActionStatus;
 pub use timetable::{Timetable, Timing};

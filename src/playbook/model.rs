@@ -73,6 +73,8 @@ pub enum Trigger {
     Form(FormTrigger),
     Webhook(WebhookTrigger),
     Schedule(ScheduleTrigger),
+    Incident(IncidentTrigger),
+    Alert(AlertTrigger),
     Manual,
 }
 
@@ -85,6 +87,8 @@ impl Trigger {
             Self::Form(_) => "form",
             Self::Webhook(_) => "webhook",
             Self::Schedule(_) => "schedule",
+            Self::Incident(_) => "incident",
+            Self::Alert(_) => "alert",
             Self::Manual => "manual",
         }
     }
@@ -237,6 +241,22 @@ pub enum Missed {
     #[default]
     RunOnce,
     RunAll,
+}
+
+/// A change of an incident starts the run. Automation rules and people can start it whatever it listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IncidentTrigger {
+    /// An incident came to be, however it was made. The default.
+    pub created: bool,
+    /// Something was changed in an incident or in what hangs on it.
+    pub updated: bool,
+}
+
+/// An alert that comes in starts the run. Automation rules can start it whatever it listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertTrigger {
+    /// An alert came in. The default.
+    pub created: bool,
 }
 
 /// One step.

@@ -10,10 +10,11 @@ pub(in crate::playbook) enum Members {
     /// It is no map: text, a number, true or false.
     Plain,
     /// These and no others.
-    Named(&'static [&'static str]),
+    Named(&'static [(&'static str, Members)]),
 }
 
-const ADDRESS: Members = Members::Named(&["name", "address", "domain"]);
+const ADDRESS: Members =
+    Members::Named(&[("name", Members::Plain), ("address", Members::Plain), ("domain", Members::Plain)]);
 
 /// One message, under the Office 365 names and Larum's own.
 pub(in crate::playbook) const MAILBOX: &[(&str, Members)] = &[
@@ -48,6 +49,102 @@ const FORM: &[&str] = &["responseId", "submitDate", "responder"];
 
 const SCHEDULE: &[&str] = &["scheduledTime", "previousTime", "missed"];
 
+/// The Sentinel connector's incident payload.
+pub(in crate::playbook) const INCIDENT: &[(&str, Members)] = &[
+    ("eventUniqueId", Members::Plain),
+    ("objectSchemaType", Members::Plain),
+    ("objectEventType", Members::Plain),
+    (
+        "workspaceInfo",
+        Members::Named(&[
+            ("SubscriptionId", Members::Plain),
+            ("ResourceGroupName", Members::Plain),
+            ("WorkspaceName", Members::Plain),
+        ]),
+    ),
+    ("workspaceId", Members::Plain),
+    (
+        "object",
+        Members::Named(&[
+            ("id", Members::Plain),
+            ("name", Members::Plain),
+            ("etag", Members::Plain),
+            ("type", Members::Plain),
+            ("properties", Members::Named(PROPERTIES)),
+        ]),
+    ),
+    (
+        "incidentUpdates",
+        Members::Named(&[
+            ("updatedFields", Members::Free),
+            ("updatedBy", Members::Named(&[("source", Members::Plain), ("name", Members::Plain)])),
+            ("alerts", Members::Free),
+            ("comments", Members::Free),
+            ("tactics", Members::Free),
+            ("labels", Members::Free),
+        ]),
+    ),
+];
+
+/// What the incident in that payload says.
+const PROPERTIES: &[(&str, Members)] = &[
+    ("title", Members::Plain),
+    ("description", Members::Plain),
+    ("severity", Members::Plain),
+    ("status", Members::Plain),
+    ("classification", Members::Plain),
+    ("classificationReason", Members::Plain),
+    ("classificationComment", Members::Plain),
+    ("incidentNumber", Members::Plain),
+    ("incidentUrl", Members::Plain),
+    ("providerName", Members::Plain),
+    ("providerIncidentId", Members::Plain),
+    ("createdTimeUtc", Members::Plain),
+    ("lastModifiedTimeUtc", Members::Plain),
+    ("firstActivityTimeUtc", Members::Plain),
+    ("lastActivityTimeUtc", Members::Plain),
+    (
+        "owner",
+        Members::Named(&[
+            ("objectId", Members::Plain),
+            ("email", Members::Plain),
+            ("assignedTo", Members::Plain),
+            ("userPrincipalName", Members::Plain),
+            ("ownerType", Members::Plain),
+        ]),
+    ),
+    ("labels", Members::Free),
+    ("relatedAnalyticRuleIds", Members::Free),
+    ("additionalData", Members::Free),
+    ("Alerts", Members::Free),
+    ("relatedEntities", Members::Free),
+    ("Comments", Members::Free),
+];
+
+/// The Sentinel connector's alert payload.
+pub(in crate::playbook) const ALERT: &[(&str, Members)] = &[
+    ("SystemAlertId", Members::Plain),
+    ("AlertDisplayName", Members::Plain),
+    ("AlertType", Members::Plain),
+    ("Severity", Members::Plain),
+    ("Description", Members::Plain),
+    ("ProductName", Members::Plain),
+    ("VendorName", Members::Plain),
+    ("ProviderAlertId", Members::Plain),
+    ("TimeGenerated", Members::Plain),
+    ("StartTimeUtc", Members::Plain),
+    ("EndTimeUtc", Members::Plain),
+    ("Entities", Members::Free),
+    ("ExtendedProperties", Members::Free),
+    ("ExtendedLinks", Members::Free),
+    ("CompromisedEntity", Members::Plain),
+    ("AlertUri", Members::Plain),
+    ("WorkspaceId", Members::Plain),
+    ("WorkspaceSubscriptionId", Members::Plain),
+    ("WorkspaceResourceGroup", Members::Plain),
+    ("Tactics", Members::Free),
+];
+
 /// The parts of a form's or webhook's request.
 pub(super) const REQUEST: &[&str] = &["method", "headers", "queries", "relativePathParameters"];
 
@@ -70,6 +167,8 @@ pub(super) fn fields(trigger: &Trigger) -> Option<Vec<(&str, Members)>> {
             let properties = source.get("properties")?.as_object()?;
             Some(properties.keys().map(|name| (name.as_str(), Members::Free)).collect())
         }
+        Trigger::Incident(_) => Some(INCIDENT.to_vec()),
+        Trigger::Alert(_) => Some(ALERT.to_vec()),
         Trigger::Manual => None,
     }
 }

@@ -106,7 +106,8 @@ pub(super) fn check(draft: Draft<'_>, templates: &Compiled, mut faults: Faults) 
             Admits::Signed { connection } => Some((connection, WEBHOOKS)),
             Admits::SignedUrl | Admits::Anybody => None,
         },
-        Some(Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Manual) | None => None,
+        Some(Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Incident(_) | Trigger::Alert(_) | Trigger::Manual)
+        | None => None,
     };
     if let (Some((name, kinds)), Some(span)) = (listens, draft.connection) {
         connections.push(Named { name: name.clone(), span, kinds });

@@ -88,34 +88,37 @@ impl Checker<'_> {
     }
 
     fn trigger_field(&self, path: &[String]) -> Option<Refused> {
-        let (trigger, first) = (self.trigger?, path.first()?);
+        let trigger = self.trigger?;
         let fields = delivered::fields(trigger)?;
-        let Some((name, members)) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(first)) else {
-            let message = format!("a {} trigger delivers no `{first}`", trigger.kind());
-            let known = || fields.iter().map(|(name, _)| *name);
-            let help = did_you_mean(first, known()).or_else(|| match trigger {
-                Trigger::Mailbox(_) | Trigger::Manual => None,
-                Trigger::Form(_) | Trigger::Webhook(_) | Trigger::Schedule(_) => {
-                    Some(format!("it delivers {}", known().collect::<Vec<_>>().join(", ")))
+        let mut at = "trigger".to_owned();
+        let mut known = fields.as_slice();
+        for (depth, part) in path.iter().enumerate() {
+            let Some((name, members)) = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(part)) else {
+                let names = || known.iter().map(|(name, _)| *name);
+                let message = if depth == 0 {
+                    format!("{} trigger delivers no `{part}`", with_article(trigger.kind()))
+                } else {
+                    format!("`{at}` has no `{part}`")
+                };
+                let listed = || names().collect::<Vec<_>>().join(", ");
+                let help = did_you_mean(part, names()).or_else(|| match trigger {
+                    _ if depth > 0 => Some(format!("it has {}", listed())),
+                    Trigger::Mailbox(_) | Trigger::Manual => None,
+                    _ => Some(format!("it delivers {}", listed())),
+                });
+                return Some(Refused::new(codes::UNKNOWN_FIELD, message, help));
+            };
+            at = format!("{at}.{name}");
+            match members {
+                Members::Free => return None,
+                Members::Plain if depth + 1 == path.len() => return None,
+                Members::Plain => {
+                    return Some(Refused::new(codes::UNKNOWN_FIELD, format!("`{at}` has no members"), None));
                 }
-            });
-            return Some(Refused::new(codes::UNKNOWN_FIELD, message, help));
-        };
-        let second = path.get(1)?;
-        match members {
-            Members::Free => None,
-            Members::Plain => {
-                let message = format!("`trigger.{name}` has no members");
-                Some(Refused::new(codes::UNKNOWN_FIELD, message, None))
-            }
-            Members::Named(known) if known.iter().any(|known| known.eq_ignore_ascii_case(second)) => None,
-            Members::Named(known) => {
-                let message = format!("`trigger.{name}` has no `{second}`");
-                let help = did_you_mean(second, known.iter().copied())
-                    .unwrap_or_else(|| format!("it has {}", known.join(", ")));
-                Some(Refused::new(codes::UNKNOWN_FIELD, message, Some(help)))
+                Members::Named(members) => known = *members,
             }
         }
+        None
     }
 
     fn request(&self, path: &[String]) -> Option<Refused> {
@@ -131,8 +134,8 @@ impl Checker<'_> {
                     .unwrap_or_else(|| format!("it has {}", known.join(", ")));
                 Some(Refused::new(codes::UNKNOWN_FIELD, format!("`request` has no `{first}`"), Some(help)))
             }
-            Trigger::Mailbox(_) | Trigger::Schedule(_) | Trigger::Manual => {
-                let message = format!("a {} trigger comes without a request", trigger.kind());
+            _ => {
+                let message = format!("{} trigger comes without a request", with_article(trigger.kind()));
                 let help = Some("`request` is there for forms and webhooks".to_owned());
                 Some(Refused::new(codes::NO_REQUEST, message, help))
             }
@@ -209,6 +212,12 @@ impl Checker<'_> {
         let help = Some("`result` gives what the actions inside a container came to".to_owned());
         Some(Refused::new(codes::UNKNOWN_REFERENCE, message, help))
     }
+}
+
+/// "a form", "an alert"
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 pub(super) fn unknown<'k>(

@@ -8,12 +8,11 @@ use super::{
 };
 use crate::{
     diagnostic::{Faults, codes},
-    playbook::{After, Filter, MailboxTrigger, Trigger},
+    playbook::{After, AlertTrigger, Filter, IncidentTrigger, MailboxTrigger, Trigger},
     yaml::{Given, Value},
 };
 
-const KINDS: &[&str] = &["mailbox", "form", "webhook", "schedule", "manual"];
-const LATER: &[&str] = &["incident", "alert"];
+const KINDS: &[&str] = &["mailbox", "form", "webhook", "schedule", "incident", "alert", "manual"];
 
 const EVERY_DEFAULT: Duration = Duration::from_secs(60);
 const EVERY_MIN: Duration = Duration::from_secs(5);
@@ -37,9 +36,8 @@ impl From<Trigger> for Read<'_> {
 
 pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
     let mut fields = given.fields("a trigger", faults)?;
-    let later = fields.not_yet(LATER, faults);
     let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
-    let admission = admission::admission(&mut fields, faults);
+    let mut admission = admission::admission(&mut fields, faults);
     let own = fields.entries().iter().filter(|entry| !admission::KEYS.contains(&entry.key.as_str()));
     let count = own.count();
     let nothing = count == 0;
@@ -55,13 +53,13 @@ pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<
                 Some("write a playbook for each".into()),
             );
         } else if nothing {
-            let help = "it is one of `mailbox`, `form`, `webhook`, `schedule` or `manual`";
+            let help = "it is one of `mailbox`, `form`, `webhook`, `schedule`, `incident`, `alert` or `manual`";
             faults.add_with(codes::MISSING_KEY, given.span(), "the trigger says nothing", Some(help.into()));
         }
         return None;
     };
     // Any other key was reported above.
-    if later || count > 1 {
+    if count > 1 {
         return None;
     }
     let read = match only.key {
@@ -69,6 +67,8 @@ pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<
         "form" => form::form(only, faults),
         "webhook" => webhook::webhook(only, faults),
         "schedule" => schedule::schedule(only, faults).map(|schedule| Trigger::Schedule(schedule).into()),
+        "incident" => incident(only, &mut admission, faults),
+        "alert" => alert(only, faults),
         _ => manual(only, faults).then(|| Trigger::Manual.into()),
     };
     read.map(|read| Read { admission, ..read })
@@ -152,6 +152,54 @@ fn read_after(given: Given<'_>, folder: &str, faults: &mut Faults) -> Option<Aft
         mark_seen: mark_seen.and_then(|given| given.flag(faults)).unwrap_or(false),
         move_to: target.map(str::to_owned),
     })
+}
+
+/// What an incident trigger can listen to.
+#[derive(Clone, Copy, PartialEq)]
+enum Happening {
+    Created,
+    Updated,
+}
+
+/// Its `when` is the first of the trigger's conditions.
+fn incident<'n>(given: Given<'n>, admission: &mut Admission<'n>, faults: &mut Faults) -> Option<Read<'n>> {
+    let mut trigger = IncidentTrigger { created: true, updated: false };
+    if given.node.value != Value::Null {
+        let mut fields = given.fields("an incident trigger", faults)?;
+        let on = fields.optional("on");
+        let when = fields.optional("when").filter(|given| given.words(faults).is_some());
+        fields.finish(faults);
+        let choices = [("created", Happening::Created), ("updated", Happening::Updated)];
+        if let Some(on) = on.and_then(|given| happenings(given, &choices, faults)) {
+            trigger = IncidentTrigger {
+                created: on.contains(&Happening::Created),
+                updated: on.contains(&Happening::Updated),
+            };
+        }
+        if let Some(when) = when {
+            admission.conditions.insert(0, when);
+        }
+    }
+    Some(Trigger::Incident(trigger).into())
+}
+
+fn alert<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
+    let mut trigger = AlertTrigger { created: true };
+    if given.node.value != Value::Null {
+        let mut fields = given.fields("an alert trigger", faults)?;
+        let on = fields.optional("on");
+        fields.finish(faults);
+        if let Some(on) = on.and_then(|given| happenings(given, &[("created", Happening::Created)], faults)) {
+            trigger.created = !on.is_empty();
+        }
+    }
+    Some(Trigger::Alert(trigger).into())
+}
+
+/// `on`: an empty list leaves it to automation rules and people to start the playbook.
+fn happenings(given: Given<'_>, choices: &[(&'static str, Happening)], faults: &mut Faults) -> Option<Vec<Happening>> {
+    let texts = given.texts(faults)?;
+    texts.into_iter().map(|(given, _)| given.choice(choices, faults)).collect()
 }
 
 fn manual(given: Given<'_>, faults: &mut Faults) -> bool {

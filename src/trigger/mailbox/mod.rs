@@ -135,7 +135,7 @@ impl Mailboxes {
                 .iter()
                 .filter_map(|live| match &live.playbook.trigger {
                     Trigger::Mailbox(trigger) => Some(feed_name(trigger)),
-                    Trigger::Form(_) | Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => None,
+                    _ => None,
                 })
                 .collect();
             for gone in readers.keys().filter(|feed| !wanted.contains(*feed)).cloned().collect::<Vec<_>>() {
