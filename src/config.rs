@@ -3,6 +3,7 @@
 mod connection;
 mod http;
 mod read;
+mod sentinel;
 mod server;
 mod webhook;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 pub use self::{
     http::{Http, HttpAuthentication, OAuth, entra, is_readable_on_the_way},
+    sentinel::Sentinel,
     server::{Server, ServerTls},
 };
 use crate::secret::SecretRef;
@@ -65,6 +67,7 @@ pub enum Connection {
     Smtp(Smtp),
     Http(Http),
     Webhook(Webhook),
+    Sentinel(Sentinel),
 }
 
 impl Connection {
@@ -77,6 +80,7 @@ impl Connection {
             Self::Smtp(_) => "smtp",
             Self::Http(_) => "http",
             Self::Webhook(_) => "webhook",
+            Self::Sentinel(_) => "sentinel",
         }
     }
 }

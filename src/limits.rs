@@ -197,6 +197,12 @@ pub const OAUTH_LIFETIME: Duration = Duration::from_secs(5 * 60);
 pub const OAUTH_TOKENS: usize = 256;
 /// Characters of a token server's explanation that an error repeats.
 pub const OAUTH_REASON_CHARS: usize = 300;
+/// Incidents one `list_incidents` gives: each may have thousands of characters, and the run's journal keeps all.
+pub const LISTED_INCIDENTS: usize = 1_000;
+/// Pages of a list that one action follows, whatever the service says; an empty page may lead to another.
+pub const SENTINEL_PAGES: usize = 100;
+/// How often a change is made anew on what is there by then, when somebody else's came in between.
+pub const SENTINEL_CONFLICTS: u32 = 3;
 /// Characters of one expression (Logic Apps' limit).
 pub const EXPRESSION_CHARS: usize = 8_192;
 /// Nesting of one expression or template, so that no input exhausts the stack.

@@ -3,12 +3,12 @@
 pub mod approve;
 mod compose;
 mod convert_html_to_text;
-mod create_incident;
 mod create_table;
 mod delay;
 mod effect;
 mod filter_array;
 pub mod http;
+mod incident;
 mod input;
 mod join;
 mod lazy;
@@ -103,10 +103,21 @@ pub static ACTIONS: &[ActionType] = &[
     delay::DELAY_UNTIL,
     run_playbook::ACTION,
     convert_html_to_text::ACTION,
-    create_incident::ACTION,
     create_table::ACTION,
     filter_array::ACTION,
     http::ACTION,
+    incident::ADD_COMMENT,
+    incident::ADD_TAGS,
+    incident::ADD_TASK,
+    incident::CLOSE,
+    incident::COMPLETE_TASK,
+    incident::CREATE,
+    incident::GET,
+    incident::GET_ENTITIES,
+    incident::LIST,
+    incident::RELATE_ALERT,
+    incident::REMOVE_TAGS,
+    incident::UPDATE,
     join::ACTION,
     parse_json::ACTION,
     respond::ACTION,

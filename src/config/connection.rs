@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-use super::{Connection, Imap, Maildir, Smtp, Start, Tls, http, read::Reader, webhook};
+use super::{Connection, Imap, Maildir, Smtp, Start, Tls, http, read::Reader, sentinel, webhook};
 use crate::{
     diagnostic::codes,
     yaml::{Fields, Given},
 };
 
-const KINDS: &[&str] = &["maildir", "imap", "smtp", "http", "webhook"];
-const LATER: &[&str] = &["graph", "sentinel"];
+const KINDS: &[&str] = &["maildir", "imap", "smtp", "http", "webhook", "sentinel"];
+const LATER: &[&str] = &["graph"];
 
 pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Connection> {
     let mut fields = given.fields("a connection", &mut reader.faults)?;
@@ -40,7 +40,8 @@ pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Co
         "imap" => imap(only, reader).map(Connection::Imap),
         "smtp" => smtp(only, reader).map(Connection::Smtp),
         "http" => http::http(only, reader).map(Connection::Http),
-        _ => webhook::webhook(only, reader).map(Connection::Webhook),
+        "webhook" => webhook::webhook(only, reader).map(Connection::Webhook),
+        _ => sentinel::sentinel(only, reader).map(Connection::Sentinel),
     }
 }
 

@@ -145,7 +145,7 @@ pub(super) fn http(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http> {
 }
 
 /// A fault when credentials would be readable on the way to `url`.
-fn encrypted(url: &Url, given: Given<'_>, reader: &mut Reader<'_>) {
+pub(super) fn encrypted(url: &Url, given: Given<'_>, reader: &mut Reader<'_>) {
     if is_readable_on_the_way(url) {
         let message = "credentials would go to this address unencrypted";
         reader.faults.add_with(codes::PLAIN_TRANSPORT, given.span(), message, Some("use https".to_owned()));

@@ -111,27 +111,38 @@ impl Reader<'_> {
         let resource_group = fields.optional("resource_group");
         let name = fields.optional("name");
         fields.finish(&mut self.faults);
-        if let Some(given) = subscription
-            && let Some(text) = given.words(&mut self.faults)
-        {
-            match uuid::Uuid::try_parse(text) {
-                Ok(id) => workspace.subscription = id.to_string(),
-                Err(_) => {
-                    let help = "a subscription is a UUID, such as 00000000-0000-0000-0000-000000000000";
-                    self.bad(&given, format!("`{text}` is not a subscription"), help);
-                }
-            }
+        if let Some(id) = subscription.and_then(|given| self.subscription(given)) {
+            workspace.subscription = id;
         }
         for (given, place) in [(resource_group, &mut workspace.resource_group), (name, &mut workspace.name)] {
-            let Some(given) = given else { continue };
-            let Some(text) = given.words(&mut self.faults) else { continue };
-            if text.chars().all(|c| c.is_alphanumeric() || "-_.()".contains(c)) && text.len() <= 90 {
-                text.clone_into(place);
-            } else {
-                let help = "it has letters, digits and -_.(), at most 90";
-                self.bad(&given, format!("`{text}` is not a `{}`", given.key), help);
+            if let Some(name) = given.and_then(|given| self.azure_name(given)) {
+                *place = name;
             }
         }
+    }
+
+    /// A subscription's id.
+    pub(super) fn subscription(&mut self, given: Given<'_>) -> Option<String> {
+        let text = given.words(&mut self.faults)?;
+        match uuid::Uuid::try_parse(text) {
+            Ok(id) => Some(id.to_string()),
+            Err(_) => {
+                let help = "a subscription is a UUID, such as 00000000-0000-0000-0000-000000000000";
+                self.bad(&given, format!("`{text}` is not a subscription"), help);
+                None
+            }
+        }
+    }
+
+    /// The name of a resource group or a workspace.
+    pub(super) fn azure_name(&mut self, given: Given<'_>) -> Option<String> {
+        let text = given.words(&mut self.faults)?;
+        if text.chars().all(|c| c.is_alphanumeric() || "-_.()".contains(c)) && text.len() <= 90 {
+            return Some(text.to_owned());
+        }
+        let help = "it has letters, digits and -_.(), at most 90";
+        self.bad(&given, format!("`{text}` is not a `{}`", given.key), help);
+        None
     }
 
     fn runs(&mut self, given: Given<'_>, runs: &mut Runs) {

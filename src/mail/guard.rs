@@ -107,7 +107,7 @@ pub fn our_addresses(config: &Config) -> Vec<String> {
             Connection::Smtp(smtp) => {
                 addresses.extend(write::mailbox("from", &smtp.from).ok().map(|from| from.email.to_string()));
             }
-            Connection::Maildir(_) | Connection::Http(_) | Connection::Webhook(_) => {}
+            Connection::Maildir(_) | Connection::Http(_) | Connection::Webhook(_) | Connection::Sentinel(_) => {}
         }
     }
     addresses

@@ -24,4 +24,4 @@ pub use model::{
 };
 pub use status::ActionStatus;
 pub use timetable::{Timetable, Timing};
-pub use vocabulary::{ActionSpec, Vocabulary};
+pub use vocabulary::{ActionSpec, GivenBy, Vocabulary};

@@ -29,6 +29,19 @@ pub struct ActionSpec {
     pub refuses: fn(&str, &serde_json::Value) -> Option<String>,
     /// The only trigger kinds it makes sense with; empty when it does with any.
     pub triggers: &'static [&'static str],
+    /// The input that a trigger gives where it is not written, and that must be written otherwise.
+    pub given_by: Option<GivenBy>,
+}
+
+/// An input that a trigger gives: the incident that started the run. A trigger's is of the built-in workspace, so with a
+/// `connection` it must be written.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenBy {
+    pub input: &'static str,
+    /// The kind of trigger that gives it.
+    pub trigger: &'static str,
+    /// Inputs that do instead.
+    pub instead: &'static [&'static str],
 }
 
 impl ActionSpec {
@@ -47,6 +60,7 @@ impl ActionSpec {
             in_loops: true,
             refuses: |_, _| None,
             triggers: &[],
+            given_by: None,
         }
     }
 }

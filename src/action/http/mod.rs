@@ -9,6 +9,7 @@ mod guard;
 mod poll;
 mod request;
 mod response;
+mod service;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -17,6 +18,7 @@ mod token;
 pub use authentication::Authentication;
 pub use client::{HttpClients, Lookup};
 pub use guard::RefusedAddress;
+pub(super) use {response::status_name, service::ask};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -162,11 +164,7 @@ impl Effect for Http {
             vault: &call.services.vault,
             connection,
             own,
-            ids: Ids {
-                key: call.identity.uuid("idempotency-key"),
-                run: call.run.run,
-                tracking: call.identity.uuid("tracking"),
-            },
+            ids: Ids::of(&call),
             repeatable: self.kind(call.input) != EffectKind::Bare { repeat_when_unknown: false },
             timeout: limits::HTTP_CALL,
             now: call.services.clock.now(),

@@ -15,7 +15,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{Inputs, body, fault::Fault};
-use crate::config::HttpAuthentication;
+use crate::{action::Call, config::HttpAuthentication};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const RUN_ID: HeaderName = HeaderName::from_static("x-ms-workflow-run-id");
@@ -30,6 +30,12 @@ pub(super) struct Ids {
     pub(super) run: Uuid,
     /// `actions('x').trackingId`
     pub(super) tracking: Uuid,
+}
+
+impl Ids {
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        Self { key: call.identity.uuid("idempotency-key"), run: call.run.run, tracking: call.identity.uuid("tracking") }
+    }
 }
 
 /// A request as it is sent on one hop.

@@ -89,7 +89,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
 
 /// The name .NET's `HttpStatusCode` gives a status, which Logic Apps records as the action's code; the number where it
 /// has none.
-fn status_name(status: u16) -> String {
+pub(in crate::action) fn status_name(status: u16) -> String {
     let name = match status {
         200 => "OK",
         201 => "Created",

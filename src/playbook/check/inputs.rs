@@ -15,7 +15,7 @@ use super::{
 use crate::{
     diagnostic::{codes, did_you_mean},
     expression::Tree,
-    playbook::ActionSpec,
+    playbook::{ActionSpec, GivenBy, Trigger},
     yaml::{Entry, Given, Node, Value},
 };
 
@@ -102,6 +102,30 @@ impl Checker<'_> {
             let message = format!("`{}` needs the input `{key}`", spec.name);
             self.faults.add(codes::MISSING_INPUT, span.clone(), message);
         }
+        self.given_by_trigger(spec, entries, span);
+    }
+
+    /// An input that is not written must be one that the trigger gives.
+    fn given_by_trigger(&mut self, spec: &ActionSpec, entries: &[Entry], span: Range<usize>) {
+        let written = |key: &str| entries.iter().any(|entry| entry.key == key && entry.value.value != Value::Null);
+        let (Some(GivenBy { input, trigger, instead }), Some(kind)) = (spec.given_by, self.trigger.map(Trigger::kind))
+        else {
+            return;
+        };
+        if written(input) || instead.iter().any(|key| written(key)) {
+            return;
+        }
+        let connected = written("connection");
+        if kind == trigger && !connected {
+            return;
+        }
+        let message = format!("`{}` needs the input `{input}`", spec.name);
+        let help = if connected {
+            format!("with a `connection`, which leads to another workspace, `{input}` must say which one")
+        } else {
+            format!("only a trigger of the kind `{trigger}` gives one by itself, and this one is of the kind `{kind}`")
+        };
+        self.faults.add_with(codes::MISSING_INPUT, span, message, Some(help));
     }
 
     fn template_name(&mut self, entry: &Entry, reader: &Reader<'_>) -> Tree {
