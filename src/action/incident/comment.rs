@@ -28,8 +28,7 @@ pub(super) struct Input {
     connection: Option<Connection>,
 }
 
-pub(in crate::action) const ACTION: ActionType =
-    super::on_incident(&AddComment, &["addcommenttoincident", "addcommenttoincidentv3", "comment"]);
+pub(in crate::action) const ACTION: ActionType = super::on_incident(&AddComment, &["addcommenttoincident", "comment"]);
 
 struct AddComment;
 

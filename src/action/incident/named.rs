@@ -144,7 +144,7 @@ impl<'a> Named<'a> {
 pub(super) fn name(input: &str, text: &str) -> Result<ResourceName, Box<Outcome>> {
     ResourceName::parse(text).map_err(|why| {
         let short = shortened(&why.0);
-        bad(format!("the input `{input}` names nothing: {}", crate::incident::BadName(short)))
+        bad(format!("the input `{input}` cannot be used: {}", crate::incident::BadName(short)))
     })
 }
 
