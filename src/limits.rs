@@ -4,6 +4,12 @@ use std::time::Duration;
 
 /// Characters in an incident's description (Sentinel's portal limit); intake cuts, it never fails on length.
 pub const INCIDENT_DESCRIPTION_CHARS: usize = 5_000;
+/// Sentinel's limit of a comment.
+pub const COMMENT_CHARS: usize = 30_000;
+/// Sentinel's limit of an incident's comments.
+pub const COMMENTS: u64 = 100;
+/// Sentinel's limit of the alerts related to an incident.
+pub const RELATED_ALERTS: u64 = 150;
 /// Bytes of a body that stays in its database row; larger ones are files under `blobs/`.
 pub const BODY_IN_ROW_BYTES: usize = 64 * 1024;
 /// Bytes of an effect's input that is journalled whole; above it the journal keeps its SHA-256.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Actor, ResourceName};
+use super::{Actor, RelatedKind, ResourceName};
 
 /// One entry of an incident's log. Entries are never changed and outlive the incident.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +28,7 @@ pub enum ActivityKind {
     Updated {
         changes: Vec<FieldChange>,
     },
-    /// The whole resource as it was last, so that nothing vanishes without a trace.
+    /// The incident as it was last and what hung on it, so that nothing vanishes without a trace.
     Deleted {
         resource: Value,
     },
@@ -56,12 +56,14 @@ pub enum ActivityKind {
         task: ResourceName,
         title: String,
     },
-    /// An alert or bookmark was related to the incident; `resource` is its resource id.
+    /// An alert or bookmark was related to the incident.
     Related {
-        resource: String,
+        kind: RelatedKind,
+        related: ResourceName,
     },
     Unrelated {
-        resource: String,
+        kind: RelatedKind,
+        related: ResourceName,
     },
     /// Others went into this one.
     Merged {

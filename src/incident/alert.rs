@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{ResourceName, Severity};
+use super::{ResourceName, Severity, Summary};
 
 /// A security alert as some product raised it.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,5 +145,43 @@ impl Entity {
     #[must_use]
     pub fn text(&self, member: &str) -> Option<String> {
         text_of(&self.properties, member)
+    }
+}
+
+impl Summary {
+    /// Adds what an alert says: who raised it, and by which tactics and rules.
+    pub fn learn(&mut self, alert: &Alert) {
+        add(&mut self.alert_products, alert.text("productName"));
+        add(&mut self.tactics, alert.tactics());
+        add(&mut self.techniques, alert.properties.get("techniques").map(texts).unwrap_or_default());
+        add(&mut self.analytic_rules, alert.analytic_rules());
+    }
+
+    /// Adds what another incident's alerts say.
+    pub fn join(&mut self, other: &Self) {
+        add(&mut self.alert_products, other.alert_products.iter().cloned());
+        add(&mut self.tactics, other.tactics.iter().cloned());
+        add(&mut self.techniques, other.techniques.iter().cloned());
+        add(&mut self.analytic_rules, other.analytic_rules.iter().cloned());
+    }
+
+    /// The summary of an incident that has these alerts, and for the rest stays as it was.
+    #[must_use]
+    pub fn of<'a>(before: &Self, alerts: impl Iterator<Item = &'a Alert>) -> Self {
+        let mut summary = Self { comments: before.comments, bookmarks: before.bookmarks, ..Self::default() };
+        for alert in alerts {
+            summary.alerts += 1;
+            summary.learn(alert);
+        }
+        summary
+    }
+}
+
+/// Adds what is not there yet.
+fn add(known: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+    for one in more {
+        if !one.is_empty() && !known.contains(&one) {
+            known.push(one);
+        }
     }
 }

@@ -4,6 +4,7 @@ mod activity;
 mod actor;
 mod alert;
 pub mod automation;
+mod change;
 mod child;
 mod document;
 mod draft;
@@ -96,6 +97,8 @@ macro_rules! names {
 names!(Severity: High, Medium, Low, Informational);
 names!(Status: New, Active, Closed);
 names!(Classification: Undetermined, TruePositive, BenignPositive, FalsePositive);
+names!(TaskStatus: New, Completed);
+names!(RelatedKind: Alert, Bookmark);
 names!(ClassificationReason: SuspiciousActivity, SuspiciousButExpected, IncorrectAlertLogic, InaccurateData);
 
 /// Who an incident is assigned to; all `None` means nobody.

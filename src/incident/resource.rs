@@ -72,7 +72,7 @@ fn etag(etag: Uuid) -> String {
 }
 
 /// ISO 8601 in UTC with a `Z`, seven fraction digits as Sentinel writes them.
-fn time(at: DateTime<Utc>) -> String {
+pub(super) fn time(at: DateTime<Utc>) -> String {
     let mut text = at.to_rfc3339_opts(SecondsFormat::Micros, true);
     text.insert(text.len() - 1, '0');
     text

@@ -4,9 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use chrono::{DateTime, Duration, Utc};
 use larum::{
-    incident::{Draft, Incident, Provenance},
+    incident::{
+        Actor, Change, Draft, Incident, IncidentRef, Patch, Precondition, Provenance, Rejected, ResourceName, Write,
+        Written,
+    },
     store::{
         RunId, SqliteStore, Store, Version,
+        incidents::IncidentStore,
         intake::{Decision, Intake, Listening, Report, Uniqueness, Verdict},
         mailbox::FeedName,
         run::{Finish, LocalEffect, Record, RunStatus},
@@ -45,6 +49,20 @@ impl Kit {
     /// Accepts one report and returns the run it started.
     pub async fn run(&self, report: Report) -> RunId {
         started(&self.accept(vec![report]).await[0])[0]
+    }
+
+    /// Does a write as Alice, at the tests' second minute.
+    pub async fn write(&self, change: Change) -> Result<Written, Rejected> {
+        self.store.write(write(change)).await.unwrap()
+    }
+
+    /// Makes an incident by the API.
+    pub async fn put(&self, name: &str, title: &str) -> Incident {
+        incident(self.write(put(name, Draft::new(title))).await)
+    }
+
+    pub async fn find(&self, number: u64) -> Incident {
+        self.store.find_incident(&IncidentRef::Number(number)).await.unwrap().unwrap()
     }
 
     /// Creates an incident from a run, as its event `seq`.
@@ -150,4 +168,39 @@ pub fn provenance(run: RunId) -> Provenance {
 
 pub fn ends(run: RunId, status: RunStatus, minutes: i64) -> Finish {
     Finish { run, status, at: at(minutes), error: None, actions: "[]".into(), fallback: None, parent: None }
+}
+
+pub fn alice() -> Actor {
+    Actor::Person { id: Uuid::from_u128(1), name: "Alice".to_owned() }
+}
+
+pub fn bob() -> Actor {
+    Actor::Token { id: Uuid::from_u128(2), name: "Bob's script".to_owned() }
+}
+
+pub fn write(change: Change) -> Write {
+    Write { by: alice(), causes: vec![], at: at(2), etag: Uuid::now_v7(), change }
+}
+
+pub fn name(name: &str) -> ResourceName {
+    ResourceName::parse(name).unwrap()
+}
+
+pub fn put(called: &str, draft: Draft) -> Change {
+    Change::PutIncident { name: name(called), incident: Box::new(draft), precondition: Precondition::default() }
+}
+
+pub fn patch(number: u64, patch: Patch) -> Change {
+    Change::PatchIncident { incident: IncidentRef::Number(number), patch: Box::new(patch) }
+}
+
+/// The incident a write gave.
+pub fn incident(written: Result<Written, Rejected>) -> Incident {
+    match written.unwrap() {
+        Written::Incident { incident, .. }
+        | Written::Comment { incident, .. }
+        | Written::Task { incident, .. }
+        | Written::Relation { incident, .. } => *incident,
+        other => panic!("no incident: {other:?}"),
+    }
 }

@@ -9,3 +9,4 @@ mod mailbox;
 mod model;
 mod retention;
 mod runs;
+mod workspace;

@@ -6,7 +6,7 @@ use super::{
     Property,
     property::{SEVERITIES, STATUSES},
 };
-use crate::incident::{ActivityKind, Actor, Alert, Entity, Incident, Owner};
+use crate::incident::{ActivityKind, Actor, Alert, Entity, Incident, Owner, RelatedKind};
 
 /// What a rule's conditions look at.
 #[derive(Debug, Clone, Copy)]
@@ -220,22 +220,16 @@ impl Added {
                 let after = change.to.as_array().map(Vec::as_slice).unwrap_or_default();
                 change.field == "labels" && after.iter().any(|label| !before.contains(label))
             }),
-            (Self::Alerts, ActivityKind::Related { resource }) => is_alert(resource),
-            (Self::Tactics, ActivityKind::Related { resource }) if is_alert(resource) => {
-                let name = resource.rsplit('/').next().unwrap_or_default();
+            (Self::Alerts, ActivityKind::Related { kind, .. }) => *kind == RelatedKind::Alert,
+            (Self::Tactics, ActivityKind::Related { kind: RelatedKind::Alert, related }) => {
                 let (new, old): (Vec<&Alert>, Vec<&Alert>) =
-                    scene.alerts.iter().partition(|alert| alert.name.to_string().eq_ignore_ascii_case(name));
+                    scene.alerts.iter().partition(|alert| alert.name == *related);
                 let old: Vec<String> = old.into_iter().flat_map(Alert::tactics).collect();
                 new.into_iter().flat_map(Alert::tactics).any(|tactic| !old.contains(&tactic))
             }
             _ => false,
         }
     }
-}
-
-/// Alerts are related by their resource id among the entities, bookmarks by theirs.
-fn is_alert(resource: &str) -> bool {
-    !resource.to_lowercase().contains("/bookmarks/")
 }
 
 impl Scene<'_> {

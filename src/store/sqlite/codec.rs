@@ -8,10 +8,14 @@ use rusqlite::{
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::error;
 use crate::{
     access::Role,
-    incident::{Classification, ClassificationReason, Severity, Status},
-    store::run::RunStatus,
+    incident::{
+        Classification, ClassificationReason, DocumentKind, EntityKind, RelatedKind, ResourceName, Severity, Status,
+        TaskStatus,
+    },
+    store::{StoreError, run::RunStatus},
 };
 
 /// An instant as it is kept, cut to microseconds.
@@ -73,7 +77,41 @@ macro_rules! named {
         }
     )+};
 }
-named!(Severity, Status, Classification, ClassificationReason, RunStatus, Role);
+named!(
+    Severity,
+    Status,
+    Classification,
+    ClassificationReason,
+    RunStatus,
+    TaskStatus,
+    RelatedKind,
+    EntityKind,
+    DocumentKind,
+    Role
+);
+
+/// A resource's name: a GUID as 16 bytes, any other as text. Columns that hold one compare text ignoring case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named(pub ResourceName);
+
+impl ToSql for Named {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match &self.0 {
+            ResourceName::Guid(guid) => ValueRef::Blob(guid.as_bytes()),
+            ResourceName::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+impl FromSql for Named {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let name = match value {
+            ValueRef::Text(_) => ResourceName::Text(value.as_str()?.into()),
+            _ => Id::column_result(value)?.0.into(),
+        };
+        Ok(Self(name))
+    }
+}
 
 /// Shorter values are not worth the compressing.
 const DENSE_FROM_BYTES: usize = 128;
@@ -172,6 +210,21 @@ pub(super) fn key(parts: &[&str]) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
     half
+}
+
+/// JSON text for a column.
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(error::damaged)
+}
+
+/// JSON for a [`Dense`] column.
+pub(super) fn to_dense<T: serde::Serialize>(value: &T) -> Result<Dense, StoreError> {
+    Ok(Dense::of(&serde_json::to_vec(value).map_err(error::damaged)?))
+}
+
+/// JSON text of a column that always has some.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    json(row, column)?.ok_or_else(|| rusqlite::Error::InvalidColumnType(column, "JSON".into(), Type::Null))
 }
 
 /// JSON text of a column as a value.

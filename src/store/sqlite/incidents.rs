@@ -1,39 +1,64 @@
-//! Incidents: made inside other operations' transactions, and asked for by number or as a queue.
+//! Incidents as rows: made and changed inside other operations' transactions, asked for by number, name or as a queue.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
 use uuid::Uuid;
 
 use super::{
-    codec::{self, At, Id, Name},
-    error,
+    codec::{self, At, Id, Name, Named},
     writer::Writing,
 };
 use crate::{
-    incident::{Actor, Draft, Incident, Owner, Provenance, Severity, Status, Summary},
+    incident::{
+        Actor, Classification, ClassificationReason, Draft, Incident, IncidentRef, Owner, Provenance, ResourceName,
+        Severity, Status, Summary,
+    },
     store::{RunId, StoreError, query::IncidentFilter},
 };
 
-const COLUMNS: &str = "number, id, etag, created, modified, severity, status, classification, classification_reason, \
-     classification_comment, owner_object_id, owner_email, owner_assigned_to, owner_user_principal_name, \
-     first_activity, last_activity, run, event, playbook, version, report, title, tags, description";
+/// What [`incident`] reads, of a table or alias `incident`.
+pub(super) const COLUMNS: &str = "number, id, etag, created, modified, severity, status, classification, \
+     classification_reason, classification_comment, owner_object_id, owner_email, owner_assigned_to, \
+     owner_user_principal_name, first_activity, last_activity, run, event, playbook, version, report, title, tags, \
+     description, owner_type, created_by, comments, alerts, bookmarks, alert_products, tactics, techniques, \
+     analytic_rules, merged_into";
 
-/// The incident of a draft, under the next number; [`insert`] makes it one.
+/// The incident of a draft, under the next number; [`insert`] makes it one. A name that is taken gives way to another one:
+/// it derives from its run, and somebody may have used it by hand.
 pub(super) fn next(
     writing: &mut Writing<'_>,
     draft: Draft,
     provenance: Provenance,
+    by: Actor,
     at: DateTime<Utc>,
     id: Uuid,
+) -> Result<Incident, StoreError> {
+    let mut name = ResourceName::from(id);
+    while number(writing.connection, &IncidentRef::Name(name.clone()))?.is_some() {
+        name = Uuid::new_v5(&id, name.to_string().as_bytes()).into();
+    }
+    made(writing, name, draft, provenance, by, at, id)
+}
+
+/// The incident of a draft under a name that is free.
+pub(super) fn made(
+    writing: &mut Writing<'_>,
+    name: ResourceName,
+    draft: Draft,
+    provenance: Provenance,
+    by: Actor,
+    at: DateTime<Utc>,
+    etag: Uuid,
 ) -> Result<Incident, StoreError> {
     let number = writing.memo.next_incident(writing.connection)?;
     // Cut to what is kept, so that the incident now is the incident that is read back.
     let at = at.trunc_subsecs(6);
-    let created_by = author(&provenance);
     Ok(Incident {
-        name: id.into(),
+        name,
         number,
-        etag: id,
+        etag,
         title: draft.title,
         description: draft.description,
         severity: draft.severity,
@@ -46,7 +71,7 @@ pub(super) fn next(
         first_activity: draft.first_activity.map(|at| at.trunc_subsecs(6)),
         last_activity: draft.last_activity.map(|at| at.trunc_subsecs(6)),
         created: at,
-        created_by,
+        created_by: by,
         modified: at,
         provenance,
         summary: Summary::default(),
@@ -55,7 +80,7 @@ pub(super) fn next(
 }
 
 /// Who made an incident that came from a run.
-fn author(provenance: &Provenance) -> Actor {
+pub(super) fn author(provenance: &Provenance) -> Actor {
     match (&provenance.playbook, provenance.run) {
         (Some(playbook), Some(run)) => Actor::Playbook { playbook: playbook.clone(), run },
         _ => Actor::Larum,
@@ -64,24 +89,21 @@ fn author(provenance: &Provenance) -> Actor {
 
 /// Inserts the [next](next) incident.
 pub(super) fn insert(writing: &mut Writing<'_>, incident: &Incident) -> Result<(), StoreError> {
-    let tags = if incident.tags.is_empty() {
-        "[]".to_owned()
-    } else {
-        serde_json::to_string(&incident.tags).map_err(error::damaged)?
-    };
     let (owner, provenance) = (&incident.owner, &incident.provenance);
+    let created_by =
+        if incident.created_by == author(provenance) { None } else { Some(codec::to_json(&incident.created_by)?) };
     writing
         .connection
         .prepare_cached(
             "INSERT INTO incident (number, id, etag, created, modified, severity, status, classification, \
              classification_reason, classification_comment, owner_object_id, owner_email, owner_assigned_to, \
              owner_user_principal_name, first_activity, last_activity, run, event, playbook, version, report, title, \
-             tags, description) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-             ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+             tags, description, owner_type, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
+             ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
         )?
         .execute(params![
             codec::int(incident.number),
-            Id(incident.name.guid().unwrap_or_default()),
+            Named(incident.name.clone()),
             Id(incident.etag),
             At(incident.created),
             At(incident.modified),
@@ -102,17 +124,109 @@ pub(super) fn insert(writing: &mut Writing<'_>, incident: &Incident) -> Result<(
             provenance.version,
             provenance.report,
             incident.title,
-            tags,
+            list_text(&incident.tags)?.as_deref().unwrap_or("[]"),
             incident.description,
+            owner.owner_type,
+            created_by,
         ])?;
+    label(writing.connection, incident.number, &incident.tags)?;
     writing.memo.incident_made(incident.number);
     Ok(())
 }
 
-fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
+fn label(connection: &Connection, number: u64, tags: &[String]) -> Result<(), StoreError> {
+    for tag in tags {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO incident_label (label, incident) VALUES (?1, ?2)")?
+            .execute(params![tag, codec::int(number)])?;
+    }
+    Ok(())
+}
+
+/// A list as JSON; nothing when it is empty.
+fn list_text(list: &[String]) -> Result<Option<String>, StoreError> {
+    if list.is_empty() { Ok(None) } else { codec::to_json(&list).map(Some) }
+}
+
+/// The columns that may change.
+fn changing(incident: &Incident) -> Result<[(&'static str, Value); 25], StoreError> {
+    fn name<T>(name: Option<T>, text: fn(T) -> &'static str) -> Value {
+        name.map(text).map(str::to_owned).into()
+    }
+    let micros = |at: Option<DateTime<Utc>>| Value::from(at.map(|at| at.timestamp_micros()));
+    let list = |list: &[String]| list_text(list).map(Value::from);
+    let (owner, summary) = (&incident.owner, &incident.summary);
+    Ok([
+        ("etag", incident.etag.as_bytes().to_vec().into()),
+        ("modified", micros(Some(incident.modified))),
+        ("severity", name(Some(incident.severity), Severity::as_str)),
+        ("status", name(Some(incident.status), Status::as_str)),
+        ("classification", name(incident.classification, Classification::as_str)),
+        ("classification_reason", name(incident.classification_reason, ClassificationReason::as_str)),
+        ("classification_comment", incident.classification_comment.clone().into()),
+        ("owner_object_id", owner.object_id.clone().into()),
+        ("owner_email", owner.email.clone().into()),
+        ("owner_assigned_to", owner.assigned_to.clone().into()),
+        ("owner_user_principal_name", owner.user_principal_name.clone().into()),
+        ("owner_type", owner.owner_type.clone().into()),
+        ("first_activity", micros(incident.first_activity)),
+        ("last_activity", micros(incident.last_activity)),
+        ("title", incident.title.clone().into()),
+        ("tags", list_text(&incident.tags)?.unwrap_or_else(|| "[]".to_owned()).into()),
+        ("description", incident.description.clone().into()),
+        ("comments", codec::int(summary.comments).into()),
+        ("alerts", codec::int(summary.alerts).into()),
+        ("bookmarks", codec::int(summary.bookmarks).into()),
+        ("alert_products", list(&summary.alert_products)?),
+        ("tactics", list(&summary.tactics)?),
+        ("techniques", list(&summary.techniques)?),
+        ("analytic_rules", list(&summary.analytic_rules)?),
+        ("merged_into", incident.merged_into.map(codec::int).into()),
+    ])
+}
+
+/// Writes what differs between the incident as it was and as it is to be, and touches no index of anything else.
+pub(super) fn update(connection: &Connection, before: &Incident, after: &Incident) -> Result<(), StoreError> {
+    let columns = changing(before)?.into_iter().zip(changing(after)?);
+    let (names, mut values): (Vec<_>, Vec<_>) =
+        columns.filter(|((_, from), (_, to))| from != to).map(|(_, (name, to))| (format!("{name} = ?"), to)).unzip();
+    if names.is_empty() {
+        return Ok(());
+    }
+    values.push(codec::int(after.number).into());
+    let sql = format!("UPDATE incident SET {} WHERE number = ?", names.join(", "));
+    connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+    let (old, new) = (before.tags.iter().collect::<BTreeSet<_>>(), after.tags.iter().collect::<BTreeSet<_>>());
+    for tag in old.difference(&new) {
+        connection
+            .prepare_cached("DELETE FROM incident_label WHERE label = ?1 AND incident = ?2")?
+            .execute(params![tag, codec::int(after.number)])?;
+    }
+    label(connection, after.number, &new.difference(&old).copied().cloned().collect::<Vec<_>>())
+}
+
+/// Deletes an incident's row and its labels. Its number is not given again.
+pub(super) fn delete(connection: &Connection, incident: &Incident) -> Result<(), StoreError> {
+    let number = codec::int(incident.number);
+    connection
+        .prepare_cached("UPDATE counter SET value = max(value, ?1) WHERE name = 'incident'")?
+        .execute([number])?;
+    for tag in &incident.tags {
+        connection
+            .prepare_cached("DELETE FROM incident_label WHERE label = ?1 AND incident = ?2")?
+            .execute(params![tag, number])?;
+    }
+    connection.prepare_cached("DELETE FROM incident WHERE number = ?1")?.execute([number])?;
+    Ok(())
+}
+
+/// An incident of [these columns](COLUMNS).
+pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
     let at = |column| row.get::<_, At>(column).map(|At(at)| at);
     let maybe_at = |column| row.get::<_, Option<At>>(column).map(|at| at.map(|At(at)| at));
     let maybe_id = |column| row.get::<_, Option<Id>>(column).map(|id| id.map(|Id(id)| id));
+    let count = |column| row.get(column).map(codec::count);
+    let list = |column| codec::json(row, column).map(Option::unwrap_or_default);
     let provenance = Provenance {
         run: maybe_id(16)?,
         event: maybe_id(17)?,
@@ -121,8 +235,8 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         report: row.get(20)?,
     };
     Ok(Incident {
-        number: codec::count(row.get(0)?),
-        name: row.get::<_, Id>(1)?.0.into(),
+        number: count(0)?,
+        name: row.get::<_, Named>(1)?.0,
         etag: row.get::<_, Id>(2)?.0,
         created: at(3)?,
         modified: at(4)?,
@@ -136,18 +250,59 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
             email: row.get(11)?,
             assigned_to: row.get(12)?,
             user_principal_name: row.get(13)?,
-            owner_type: None,
+            owner_type: row.get(24)?,
         },
         first_activity: maybe_at(14)?,
         last_activity: maybe_at(15)?,
-        created_by: author(&provenance),
+        created_by: codec::json(row, 25)?.unwrap_or_else(|| author(&provenance)),
         provenance,
         title: row.get(21)?,
-        tags: codec::json(row, 22)?.unwrap_or_default(),
+        tags: list(22)?,
         description: row.get(23)?,
-        summary: Summary::default(),
-        merged_into: None,
+        summary: Summary {
+            comments: count(26)?,
+            alerts: count(27)?,
+            bookmarks: count(28)?,
+            alert_products: list(29)?,
+            tactics: list(30)?,
+            techniques: list(31)?,
+            analytic_rules: list(32)?,
+        },
+        merged_into: row.get::<_, Option<i64>>(33)?.map(codec::count),
     })
+}
+
+/// The number of an incident, if there is one.
+pub(super) fn number(connection: &Connection, incident: &IncidentRef) -> Result<Option<u64>, StoreError> {
+    let number = match incident {
+        IncidentRef::Number(number) => connection
+            .prepare_cached("SELECT number FROM incident WHERE number = ?1")?
+            .query_row([codec::int(*number)], |row| row.get(0)),
+        IncidentRef::Name(name) => connection
+            .prepare_cached("SELECT number FROM incident WHERE id = ?1 COLLATE NOCASE")?
+            .query_row([Named(name.clone())], |row| row.get(0)),
+    };
+    Ok(number.optional()?.map(codec::count))
+}
+
+/// One incident.
+pub(super) fn find(connection: &Connection, incident: &IncidentRef) -> Result<Option<Incident>, StoreError> {
+    match incident {
+        IncidentRef::Number(number) => get(connection, *number),
+        IncidentRef::Name(name) => {
+            let sql = format!("SELECT {COLUMNS} FROM incident WHERE id = ?1 COLLATE NOCASE");
+            Ok(connection.prepare_cached(&sql)?.query_row([Named(name.clone())], self::incident).optional()?)
+        }
+    }
+}
+
+/// The incidents an alert or bookmark is related to, oldest first.
+pub(super) fn related_to(connection: &Connection, related: &ResourceName) -> Result<Vec<Incident>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM incident WHERE number IN (SELECT incident FROM relation WHERE related = ?1) \
+         ORDER BY number"
+    );
+    Ok(connection.prepare_cached(&sql)?.query_map([Named(related.clone())], incident)?.collect::<Result<_, _>>()?)
 }
 
 /// A page of the queue, newest first. Without a filter the numbers themselves are the order; with one, the newest of

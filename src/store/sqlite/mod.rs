@@ -1,5 +1,6 @@
 //! The store over SQLite: one writer that commits together what waits, readers of their own, large bodies as files.
 
+mod bell;
 mod blobs;
 mod codec;
 mod concurrency;
@@ -35,6 +36,7 @@ use super::{
     run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
 };
 use crate::incident::Incident;
+use bell::Bell;
 use blobs::Blobs;
 use codec::Dense;
 pub use connection::OpenError;
@@ -47,6 +49,7 @@ pub struct SqliteStore {
     readers: Readers,
     /// `None` when it was opened to read only.
     writer: Option<Writer>,
+    bell: Arc<Bell>,
 }
 
 impl SqliteStore {
@@ -61,9 +64,10 @@ impl SqliteStore {
         let failed = |source| OpenError::Database { path: path.clone(), source };
         let mut connection = connection::writer(&path).map_err(failed)?;
         connection::migrate(&mut connection, &path)?;
-        let writer = Writer::start(connection, path.clone(), lock)
+        let bell = Arc::new(Bell::default());
+        let writer = Writer::start(connection, path.clone(), lock, Arc::clone(&bell))
             .map_err(|source| OpenError::File { path: path.clone(), source })?;
-        Ok(Arc::new(Self { blobs: Blobs::open(data), readers: Readers::new(path), writer: Some(writer) }))
+        Ok(Arc::new(Self { blobs: Blobs::open(data), readers: Readers::new(path), writer: Some(writer), bell }))
     }
 
     /// Opens a data folder to read only, beside a running server or without one. Operations that write fail.
@@ -81,7 +85,8 @@ impl SqliteStore {
         let connection =
             connection::reader(&path).map_err(|source| OpenError::Database { path: path.clone(), source })?;
         connection::check_version(&connection, &path)?;
-        Ok(Arc::new(Self { blobs: Blobs::beside(data), readers: Readers::new(path), writer: None }))
+        let (blobs, readers) = (Blobs::beside(data), Readers::new(path));
+        Ok(Arc::new(Self { blobs, readers, writer: None, bell: Arc::default() }))
     }
 
     /// Commits what waits, moves the write-ahead log into the database and gives the folder free. Blocks while it does.
@@ -132,6 +137,15 @@ impl SqliteStore {
         self.ask(move |connection| question(connection, &blobs)).await
     }
 
+    /// Writes the large bodies of a batch.
+    async fn pack_intake(&self, mut intake: Intake) -> Result<(Intake, Vec<intake::Packed>), StoreError> {
+        if intake::is_heavy(&intake) {
+            return self.pack(move |blobs| intake::pack(&mut intake, blobs).map(|reports| (intake, reports))).await;
+        }
+        let reports = intake::pack(&mut intake, &self.blobs)?;
+        Ok((intake, reports))
+    }
+
     /// Does what blocks on the disk away from the async threads.
     async fn pack<T, F>(&self, work: F) -> Result<T, StoreError>
     where
@@ -176,13 +190,8 @@ impl Store for SqliteStore {
         self.write(move |writing| Ok(writing.connection.execute(rewrite, []).map(drop)?)).await
     }
 
-    async fn accept(&self, mut intake: Intake) -> Result<Vec<Verdict>, StoreError> {
-        let (intake, reports) = if intake::is_heavy(&intake) {
-            self.pack(move |blobs| intake::pack(&mut intake, blobs).map(|reports| (intake, reports))).await?
-        } else {
-            let reports = intake::pack(&mut intake, &self.blobs)?;
-            (intake, reports)
-        };
+    async fn accept(&self, intake: Intake) -> Result<Vec<Verdict>, StoreError> {
+        let (intake, reports) = self.pack_intake(intake).await?;
         // The reports come back with the verdicts, so that their files stay pinned until the commit.
         let work = move |writing: &mut Writing<'_>| Ok((intake::accept(writing, &intake, &reports)?, reports));
         self.write_checked(work).await.map(|(verdicts, _)| verdicts)

@@ -10,15 +10,15 @@ use super::{
     codec::{self, At, Dense, Id, Name, Opened},
     error, incidents,
     memo::Going,
-    outside,
+    outside, workspace,
     writer::Writing,
 };
 use crate::{
-    incident::Incident,
+    incident::{Actor, Incident, Written},
     store::{
         RunId, StoreError,
         query::{RunFilter, RunSummary},
-        run::{Finish, LocalEffect, OpenRun, Record, Recorded, Reply, RunStatus, StoredRun, Timer},
+        run::{Fallback, Finish, LocalEffect, OpenRun, Record, Recorded, Reply, RunStatus, StoredRun, Timer},
     },
 };
 
@@ -77,15 +77,27 @@ pub(super) fn record(
             format!("run {run}: event {first} would leave a gap after {} events", going.next).into(),
         ));
     }
+    // Events are another room's code, so they are written before anything is changed.
     let incident = match local {
-        Some(LocalEffect::CreateIncident { draft, provenance, at, id, causes: _, event }) => {
-            let incident = incidents::next(writing, *draft, provenance, at, id)?;
-            // Another room's code, so before anything is changed.
+        Some(LocalEffect::CreateIncident { draft, provenance, at, id, causes, event }) => {
+            let by = incidents::author(&provenance);
+            let incident = incidents::next(writing, *draft, provenance, by, at, id)?;
             events.push(event(&incident));
             incidents::insert(writing, &incident)?;
+            workspace::tell_created(writing, &incident, &causes)?;
             Some(incident)
         }
-        Some(LocalEffect::Write { .. }) => return Err(StoreError::Failed("this operation is not there yet".into())),
+        Some(LocalEffect::Write { write, event }) => {
+            let decided = workspace::decide(writing, &write)?;
+            events.push(event(&decided.as_ref().map(|decided| decided.written.clone()).map_err(Clone::clone)));
+            match decided.map(|decided| decided.carry_out(writing)) {
+                Ok(written) => match written? {
+                    Written::Incident { incident, created: true } => Some(*incident),
+                    _ => None,
+                },
+                Err(_) => None,
+            }
+        }
         None => None,
     };
     append(connection, run, first, &events, dense, large)?;
@@ -195,8 +207,10 @@ pub(super) fn finish(
     }
     match fallback {
         Some(fallback) if incidents::of_run(connection, run)?.is_none() => {
-            let incident = incidents::next(writing, fallback.draft, fallback.provenance, at, fallback.id)?;
+            let Fallback { draft, provenance, id, causes } = fallback;
+            let incident = incidents::next(writing, draft, provenance, Actor::Larum, at, id)?;
             incidents::insert(writing, &incident)?;
+            workspace::tell_created(writing, &incident, &causes)?;
             Ok(Some(incident))
         }
         _ => Ok(None),

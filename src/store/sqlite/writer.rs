@@ -4,20 +4,24 @@ use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::JoinHandle,
 };
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{connection, memo::Memo};
+use super::{bell::Bell, connection, memo::Memo};
 use crate::{limits, store::StoreError};
 
 /// What an operation writes with: the connection inside the batch's transaction, and what is known without asking it.
 pub(super) struct Writing<'a> {
     pub connection: &'a Connection,
     pub memo: &'a mut Memo,
+    pub bell: &'a Bell,
 }
 
 trait Job: Send {
@@ -84,10 +88,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `lock` is held until the connection is closed.
-    pub(super) fn start(connection: Connection, path: PathBuf, lock: File) -> std::io::Result<Self> {
+    /// Starts the thread. `lock` is held until the connection is closed; `bell` is rung when an event of the workspace is
+    /// on disk.
+    pub(super) fn start(connection: Connection, path: PathBuf, lock: File, bell: Arc<Bell>) -> std::io::Result<Self> {
         let (queue, waiting) = channel();
-        let mut desk = Desk { path, connection: Some(connection), memo: Memo::default() };
+        let mut desk = Desk { path, connection: Some(connection), memo: Memo::default(), bell };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             desk.serve(&waiting);
             drop(desk);
@@ -128,6 +133,7 @@ struct Desk {
     /// Gone after a batch failed: the next one opens it anew.
     connection: Option<Connection>,
     memo: Memo,
+    bell: Arc<Bell>,
 }
 
 impl Desk {
@@ -168,9 +174,10 @@ impl Desk {
             Some(connection) => connection,
             None => connection::writer(&self.path)?,
         };
-        let committed = transact(&connection, &mut self.memo, batch);
+        let committed = transact(&connection, &mut self.memo, &self.bell, batch);
         if committed.is_ok() {
             self.connection = Some(connection);
+            self.bell.committed();
         } else {
             // Closing it rolls back; what made it fail may be gone when the next batch opens the database anew.
             self.memo.reset();
@@ -179,7 +186,12 @@ impl Desk {
     }
 }
 
-fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn transact(
+    connection: &Connection,
+    memo: &mut Memo,
+    bell: &Bell,
+    batch: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
     let run = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
     run("BEGIN IMMEDIATE")?;
     for job in batch {
@@ -189,7 +201,7 @@ fn transact(connection: &Connection, memo: &mut Memo, batch: &mut [Box<dyn Job>]
             memo.settle(connection)?;
             run("SAVEPOINT operation")?;
         }
-        if let Err(error) = job.run(&mut Writing { connection, memo }) {
+        if let Err(error) = job.run(&mut Writing { connection, memo, bell }) {
             let changed = connection.total_changes() != changes;
             if error.is_passing() || connection.is_autocommit() || (changed && !savepoint) {
                 return Err(error);
@@ -216,7 +228,7 @@ mod tests {
         let path = connection::database(data);
         let opened = connection::writer(&path).unwrap();
         opened.execute_batch("CREATE TABLE IF NOT EXISTS word (word TEXT PRIMARY KEY)").unwrap();
-        Writer::start(opened, path, connection::lock(data).unwrap()).unwrap()
+        Writer::start(opened, path, connection::lock(data).unwrap(), Arc::default()).unwrap()
     }
 
     fn insert(writing: &Writing<'_>, word: &str) -> Result<(), StoreError> {

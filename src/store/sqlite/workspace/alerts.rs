@@ -1,0 +1,166 @@
+//! Alerts, and the entities they concern.
+
+use chrono::SubsecRound;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::Map;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        codec::{self, At, Id, Name, Named},
+        incidents,
+    },
+    plan::{Plan, Stop},
+};
+use crate::{
+    incident::{Alert, Entity, ResourceName, Summary, Written},
+    store::{StoreError, incidents::Subject},
+};
+
+/// What [`alert`] reads, of a table or alias `a`.
+pub(super) const COLUMNS: &str = "a.id, a.name, a.etag, a.severity, a.received, a.title, a.properties";
+
+/// An alert of [these columns](COLUMNS) without its entities, and its row.
+pub(super) fn alert(row: &Row<'_>) -> rusqlite::Result<(i64, Alert)> {
+    let alert = Alert {
+        name: row.get::<_, Named>(1)?.0,
+        etag: row.get::<_, Id>(2)?.0,
+        severity: row.get::<_, Name<_>>(3)?.0,
+        received: row.get::<_, At>(4)?.0,
+        title: row.get(5)?,
+        properties: codec::from_json(row, 6)?,
+        entities: Vec::new(),
+    };
+    Ok((row.get(0)?, alert))
+}
+
+/// Alerts with their entities.
+pub(super) fn whole(connection: &Connection, alerts: Vec<(i64, Alert)>) -> Result<Vec<Alert>, StoreError> {
+    let mut rows = connection.prepare_cached(
+        "SELECT e.name, e.kind, e.properties FROM alert_entity ae JOIN entity e ON e.id = ae.entity \
+         WHERE ae.alert = ?1 ORDER BY ae.place",
+    )?;
+    let with = |(row, mut alert): (i64, Alert)| {
+        alert.entities = rows.query_map([row], as_entity)?.collect::<Result<_, _>>()?;
+        Ok(alert)
+    };
+    alerts.into_iter().map(with).collect()
+}
+
+fn as_entity(row: &Row<'_>) -> rusqlite::Result<Entity> {
+    Ok(Entity {
+        name: row.get::<_, Id>(0)?.0,
+        kind: row.get::<_, Name<_>>(1)?.0,
+        properties: codec::from_json(row, 2)?,
+    })
+}
+
+pub(super) fn get(connection: &Connection, name: &ResourceName) -> Result<Option<Alert>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM alert a WHERE a.name = ?1");
+    let found = connection.prepare_cached(&sql)?.query_row([Named(name.clone())], alert).optional()?;
+    Ok(whole(connection, found.into_iter().collect())?.pop())
+}
+
+/// Those related to an incident, oldest relation first.
+pub(super) fn of_incident(connection: &Connection, incident: u64) -> Result<Vec<Alert>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM relation r JOIN alert a ON a.name = r.related \
+         WHERE r.incident = ?1 AND r.kind = 'Alert' ORDER BY r.id"
+    );
+    let mut rows = connection.prepare_cached(&sql)?;
+    let alerts = rows.query_map([codec::int(incident)], alert)?.collect::<Result<_, _>>()?;
+    whole(connection, alerts)
+}
+
+pub(super) fn entity(connection: &Connection, name: Uuid) -> Result<Option<Entity>, StoreError> {
+    let mut rows = connection.prepare_cached("SELECT name, kind, properties FROM entity WHERE name = ?1")?;
+    Ok(rows.query_row([Id(name)], as_entity).optional()?)
+}
+
+/// What the alerts of an incident concern, each once.
+pub(super) fn entities_of_incident(connection: &Connection, incident: u64) -> Result<Vec<Entity>, StoreError> {
+    let mut rows = connection.prepare_cached(
+        "SELECT e.name, e.kind, e.properties FROM entity e WHERE e.id IN (SELECT ae.entity FROM relation r \
+         JOIN alert a ON a.name = r.related JOIN alert_entity ae ON ae.alert = a.id \
+         WHERE r.incident = ?1 AND r.kind = 'Alert') ORDER BY e.id",
+    )?;
+    Ok(rows.query_map([codec::int(incident)], as_entity)?.collect::<Result<_, _>>()?)
+}
+
+/// Takes an alert in, or replaces it; incidents it is related to learn what it says now.
+pub(super) fn put<'w>(connection: &Connection, plan: &mut Plan<'w>, alert: &'w Alert) -> Result<Written, Stop> {
+    let present = get(connection, &alert.name)?;
+    let created = present.is_none();
+    let kept = Alert {
+        name: present.map_or_else(|| alert.name.clone(), |present| present.name),
+        etag: plan.write.etag,
+        received: alert.received.trunc_subsecs(6),
+        ..alert.clone()
+    };
+    let row = kept.clone();
+    plan.then(move |writing| store(writing.connection, &row));
+    if created {
+        plan.event(Subject::Alert { alert: kept.name.clone() });
+    } else {
+        for before in incidents::related_to(connection, &kept.name)? {
+            let alerts = of_incident(connection, before.number)?;
+            let now = alerts.iter().map(|other| if other.name == kept.name { &kept } else { other });
+            let mut after = plan.touched(&before);
+            after.summary = Summary::of(&before.summary, now);
+            if after.summary != before.summary {
+                plan.update(before, &after);
+            }
+        }
+    }
+    Ok(Written::Alert { alert: Box::new(kept), created })
+}
+
+fn store(connection: &Connection, alert: &Alert) -> Result<(), StoreError> {
+    let row: i64 = connection
+        .prepare_cached(
+            "INSERT INTO alert (name, etag, severity, received, title, properties) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT (name) DO UPDATE SET etag = excluded.etag, severity = excluded.severity, \
+             received = excluded.received, title = excluded.title, properties = excluded.properties RETURNING id",
+        )?
+        .query_row(
+            params![
+                Named(alert.name.clone()),
+                Id(alert.etag),
+                Name(alert.severity),
+                At(alert.received),
+                alert.title,
+                codec::to_json(&alert.properties)?,
+            ],
+            |row| row.get(0),
+        )?;
+    connection.prepare_cached("DELETE FROM alert_entity WHERE alert = ?1")?.execute([row])?;
+    for (place, entity) in alert.entities.iter().enumerate() {
+        let entity = keep(connection, entity)?;
+        connection
+            .prepare_cached("INSERT INTO alert_entity (alert, place, entity) VALUES (?1, ?2, ?3)")?
+            .execute(params![row, codec::limit(place), entity])?;
+    }
+    Ok(())
+}
+
+/// The row of an entity, with what is newly known of it.
+fn keep(connection: &Connection, entity: &Entity) -> Result<i64, StoreError> {
+    let known = connection
+        .prepare_cached("SELECT id, properties FROM entity WHERE name = ?1")?
+        .query_row([Id(entity.name)], |row| Ok((row.get(0)?, codec::from_json::<Map<_, _>>(row, 1)?)))
+        .optional()?;
+    let Some((row, known)) = known else {
+        connection
+            .prepare_cached("INSERT INTO entity (name, kind, properties) VALUES (?1, ?2, ?3)")?
+            .execute(params![Id(entity.name), Name(entity.kind), codec::to_json(&entity.properties)?])?;
+        return Ok(connection.last_insert_rowid());
+    };
+    let mut properties = known.clone();
+    properties.extend(entity.properties.clone());
+    if properties != known {
+        connection
+            .prepare_cached("UPDATE entity SET properties = ?2 WHERE id = ?1")?
+            .execute(params![row, codec::to_json(&properties)?])?;
+    }
+    Ok(row)
+}
