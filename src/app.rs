@@ -23,7 +23,7 @@ use crate::{
     mail::send::Mailer,
     metrics::Metrics,
     secret::Vault,
-    server::{self, PagesError, Site},
+    server::{self, Certificates, Entrance, FirstAdmin, FirstAdminError, PagesError, Site, routes::Listener},
     store::{OpenError, SqliteStore, Store, StoreError},
     trigger::{
         intake::Door,
@@ -45,6 +45,8 @@ pub enum StartError {
     Playbooks(StoreError),
     #[error(transparent)]
     Pages(#[from] PagesError),
+    #[error(transparent)]
+    FirstAdmin(#[from] FirstAdminError),
     #[error("runs of before cannot be taken up again: {0}")]
     Recovery(StoreError),
 }
@@ -120,17 +122,36 @@ pub struct App {
     core: Core,
     stop: CancellationToken,
     triggers: Vec<JoinHandle<()>>,
+    /// Where the link for the first administrator stands, while there is none.
+    first_admin: Option<PathBuf>,
+}
+
+/// The ways in.
+pub struct Entrances {
+    /// To everything.
+    pub main: TcpListener,
+    /// To forms, hooks and approvals only.
+    pub public: Option<TcpListener>,
+    /// What both are encrypted with.
+    pub certificates: Option<Arc<Certificates>>,
+}
+
+impl From<TcpListener> for Entrances {
+    /// One way in, to everything, not encrypted.
+    fn from(main: TcpListener) -> Self {
+        Self { main, public: None, certificates: None }
+    }
 }
 
 impl App {
-    /// Reads the playbooks, takes up the runs that an earlier process left, and starts every trigger and the server on
-    /// `listener`. `report` is called with every reading of the playbook files, the first included.
+    /// Reads the playbooks, takes up the runs that an earlier process left, and starts every trigger and the server at
+    /// `entrances`. `report` is called with every reading of the playbook files, the first included.
     ///
     /// # Errors
     /// When anything it needs cannot be had; nothing is left running then.
     pub async fn start(
         core: Core,
-        listener: TcpListener,
+        entrances: impl Into<Entrances>,
         report: impl Fn(Result<Reading, StoreError>) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let shelf = core.shelf();
@@ -143,6 +164,14 @@ impl App {
             core.metrics.clone(),
             recovered.subscribe(),
         )?;
+        let Entrances { main, public, certificates } = entrances.into();
+        let server = &core.config.server;
+        let url = server.url_at(main.local_addr().unwrap_or(server.listen));
+        let link = FirstAdmin::prepare(&*core.store, &core.config.data, &url, core.clock.now()).await?;
+        let first_admin = link.as_ref().map(|link| link.file().to_owned());
+        if let Some(link) = link {
+            site.offer(link);
+        }
         let runs = core.engine.recover().await.map_err(StartError::Recovery)?;
         if runs > 0 {
             tracing::info!(runs, "runs of before go on");
@@ -160,14 +189,29 @@ impl App {
             retries_left: AtomicBool::new(true),
         };
         let watching = stop.clone();
-        let triggers = vec![
+        let entrance = |listener, leads_to| Entrance { listener, leads_to, certificates: certificates.clone() };
+        let entrances = std::iter::once(entrance(main, Listener::Main))
+            .chain(public.map(|listener| entrance(listener, Listener::Public)));
+        let mut triggers: Vec<JoinHandle<()>> = entrances
+            .map(|entrance| tokio::spawn(server::serve(entrance, site.clone(), stop.clone().cancelled_owned())))
+            .collect();
+        if let Some(certificates) = certificates.clone() {
+            let stop = stop.clone();
+            triggers.push(tokio::spawn(async move { certificates.watch(stop).await }));
+        }
+        triggers.extend([
             tokio::spawn(mailboxes.run(stop.clone())),
             tokio::spawn(schedule::serve(core.door.clone(), core.metrics.clone(), stop.clone())),
-            tokio::spawn(server::serve(listener, site, stop.clone().cancelled_owned())),
             tokio::spawn(async move { shelf.watch(watching, report).await }),
             tokio::spawn(prune(core.store.clone(), core.clock.clone(), core.config.runs.keep, stop.clone())),
-        ];
-        Ok(Self { core, stop, triggers })
+        ]);
+        Ok(Self { core, stop, triggers, first_admin })
+    }
+
+    /// Where the link for the first administrator stands, while there is none.
+    #[must_use]
+    pub fn first_admin(&self) -> Option<&Path> {
+        self.first_admin.as_deref()
     }
 
     /// Takes nothing more in, lets what is under way come to a point where it can be left, and closes the database.

@@ -144,6 +144,10 @@ pub const READY_VERDICT: Duration = Duration::from_secs(1);
 pub const HOOK_TIMESTAMP_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// Bytes read and thrown away of a body that is too large, so that its sender gets to read the answer.
 pub const DISCARDED_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// How long a client may take to agree on encryption.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often the files of a certificate are looked at.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(30);
 /// How long a client may take to send a request's headers, and how long an idle connection is kept.
 pub const REQUEST_HEADERS: Duration = Duration::from_secs(15);
 /// Bytes of a request's line and headers, which are gathered in memory for each of [`CONNECTIONS`]; more is answered with

@@ -16,10 +16,11 @@ use tracing_subscriber::{
 
 use super::{ConfigArgs, Exit, data};
 use crate::{
-    app::{App, Core, Reading},
+    app::{App, Core, Entrances, Reading},
     config::{Config, Connection},
     engine::Live,
     playbook::Trigger,
+    server::Certificates,
     store::StoreError,
     trigger::mailbox,
 };
@@ -43,22 +44,15 @@ pub fn run(args: &Args) -> Exit {
 }
 
 async fn serve(config: Config) -> Exit {
-    let listen = config.server.listen;
-    // Bound before anything is opened, so that a second Larum on the same port leaves no trace.
-    let listener = match TcpListener::bind(listen).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            eprintln!(
-                "larum: cannot listen on {listen}: {error}; `server.listen` in larum.yaml chooses another address"
-            );
-            return Exit::WorldFailed;
-        }
+    let entrances = match entrances(&config).await {
+        Ok(entrances) => entrances,
+        Err(exit) => return exit,
     };
-    let address = listener.local_addr().unwrap_or(listen);
+    let address = entrances.main.local_addr().unwrap_or(config.server.listen);
     let started = async {
         let core = Core::open(config)?;
         let (config, library) = (core.config.clone(), core.door.library.clone());
-        let app = App::start(core, listener, report).await?;
+        let app = App::start(core, entrances, report).await?;
         Ok::<_, crate::app::StartError>((app, config, library))
     };
     let (app, config, library) = match started.await {
@@ -69,11 +63,36 @@ async fn serve(config: Config) -> Exit {
         }
     };
     announce(&config, address, &library.current());
+    if let Some(file) = app.first_admin() {
+        eprintln!("there is no administrator yet: the link in {} makes the first token, once", file.display());
+    }
     shutdown().await;
     eprintln!("larum: stopping; what is under way is brought to a safe point");
     app.stop().await;
     eprintln!("larum: stopped");
     Exit::Done
+}
+
+/// The ways in, before anything is opened, so that a second Larum on the same port leaves no trace.
+async fn entrances(config: &Config) -> Result<Entrances, Exit> {
+    let server = &config.server;
+    let certificates = server.tls.as_ref().map(Certificates::load).transpose().map_err(|error| {
+        eprintln!("larum: {error}");
+        Exit::InputAtFault
+    })?;
+    let main = listen(server.listen, "listen").await?;
+    let public = match server.public_listen {
+        Some(address) => Some(listen(address, "public_listen").await?),
+        None => None,
+    };
+    Ok(Entrances { main, public, certificates })
+}
+
+async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, Exit> {
+    TcpListener::bind(address).await.map_err(|error| {
+        eprintln!("larum: cannot listen on {address}: {error}; `server.{key}` in larum.yaml chooses another address");
+        Exit::WorldFailed
+    })
 }
 
 /// Readable lines on a terminal, JSON otherwise; `LARUM_LOG` chooses what is said. JSON lines are written by a thread of
@@ -127,8 +146,7 @@ fn report(reading: Result<Reading, StoreError>) {
 
 /// Prints what is watched, where mails can be dropped and where the forms are.
 fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
-    let url = config.server.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
-    let url = url.trim_end_matches('/');
+    let url = config.server.url_at(address);
     eprintln!("larum {} serves {url}, data in {}/", env!("CARGO_PKG_VERSION"), config.data.display());
     let mut boxes = BTreeSet::new();
     for live in playbooks {

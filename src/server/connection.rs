@@ -2,20 +2,23 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
+use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
-use super::{Site, routes::Listener};
-use crate::limits::{CONNECTIONS, DRAIN, REQUEST_HEAD_BYTES, REQUEST_HEADERS};
+use super::{Site, routes::Listener, tls::Certificates};
+use crate::limits::{CONNECTIONS, DRAIN, REQUEST_HEAD_BYTES, REQUEST_HEADERS, TLS_HANDSHAKE};
 
 /// The longest pause after a connection could not be accepted; the first is a sixty-fourth of it.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -24,14 +27,32 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
-/// Serves `site` on `listener` until `shutdown` ends; then accepts nothing more and lets requests under way end, for at
-/// most [`DRAIN`].
-pub async fn serve(listener: TcpListener, site: Arc<Site>, shutdown: impl Future<Output = ()>) {
-    let router = TowerToHyperService::new(site.router(Listener::Main));
+/// A way in.
+pub struct Entrance {
+    pub listener: TcpListener,
+    /// Which routes it leads to.
+    pub leads_to: Listener,
+    /// What connections are encrypted with; `None` when they are not.
+    pub certificates: Option<Arc<Certificates>>,
+}
+
+impl From<TcpListener> for Entrance {
+    /// To everything, not encrypted.
+    fn from(listener: TcpListener) -> Self {
+        Self { listener, leads_to: Listener::Main, certificates: None }
+    }
+}
+
+/// Serves `site` until `shutdown` ends; then accepts nothing more and lets requests under way end, for at most [`DRAIN`].
+/// Each entrance has room for [`CONNECTIONS`] of its own, so that a crowd at one leaves the other open.
+pub async fn serve(entrance: impl Into<Entrance>, site: Arc<Site>, shutdown: impl Future<Output = ()>) {
+    let Entrance { listener, leads_to, certificates } = entrance.into();
+    let router = TowerToHyperService::new(site.router(leads_to));
     let mut http = http1::Builder::new();
     // Keeps a client that sends a byte a minute from holding a connection, and idle connections from piling up.
     http.timer(TokioTimer::new()).header_read_timeout(REQUEST_HEADERS).max_buf_size(REQUEST_HEAD_BYTES);
     let graceful = GracefulShutdown::new();
+    let closing = CancellationToken::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(shutdown);
     loop {
@@ -40,23 +61,51 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, shutdown: impl Future
             () = &mut shutdown => break,
         };
         let Some((stream, peer, place)) = accepted else { break };
-        let router = router.clone();
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            router.call(request)
-        });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let conversation =
+            Conversation { http: http.clone(), router: router.clone(), peer, watcher: graceful.watcher() };
+        let (certificates, closing) = (certificates.clone(), closing.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                // A client that breaks off or is too slow; its own business.
-                tracing::debug!(%error, "a connection ended early");
+            match certificates {
+                None => conversation.hold(stream).await,
+                Some(certificates) => {
+                    let handshake = timeout(TLS_HANDSHAKE, certificates.acceptor().accept(stream));
+                    match closing.run_until_cancelled(handshake).await {
+                        Some(Ok(Ok(stream))) => conversation.hold(stream).await,
+                        // A scanner, a client that does not believe our certificate, or one that speaks plain HTTP.
+                        Some(Ok(Err(error))) => tracing::debug!(%error, "a connection was not encrypted"),
+                        Some(Err(_)) | None => tracing::debug!("a client did not finish its handshake"),
+                    }
+                }
             }
             drop(place);
         });
     }
     drop(listener);
+    closing.cancel();
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(seconds = DRAIN.as_secs(), "requests were still under way when Larum stopped");
+    }
+}
+
+/// What serves one connection.
+struct Conversation {
+    http: http1::Builder,
+    router: TowerToHyperService<Router>,
+    peer: IpAddr,
+    watcher: Watcher,
+}
+
+impl Conversation {
+    async fn hold(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Self { http, router, peer, watcher } = self;
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            router.call(request)
+        });
+        if let Err(error) = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await {
+            // A client that breaks off or is too slow; its own business.
+            tracing::debug!(%error, "a connection ended early");
+        }
     }
 }
 

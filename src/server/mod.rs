@@ -6,6 +6,7 @@ mod body;
 mod caller;
 mod connection;
 mod dispatch;
+mod first_admin;
 mod form_page;
 mod forms;
 mod gate;
@@ -17,8 +18,13 @@ mod problem;
 mod rate;
 mod request;
 pub mod routes;
+mod tls;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     Router,
@@ -31,8 +37,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::{Mutex, Semaphore, watch};
 
-pub use connection::serve;
+pub use connection::{Entrance, serve};
+pub use first_admin::{FirstAdmin, FirstAdminError};
 pub use pages::PagesError;
+pub use tls::{Certificates, TlsError};
 
 use self::{
     body::Bodies,
@@ -70,6 +78,8 @@ pub struct Site {
     /// Tokens and links that were not good.
     refusals: RateLimit,
     open_metrics: bool,
+    /// Set while there is no administrator.
+    first_admin: OnceLock<FirstAdmin>,
     /// One permit for each caller that waits for a playbook's answer.
     waiting: Semaphore,
     /// What webhooks check their callers by.
@@ -114,6 +124,7 @@ impl Site {
             api_rate: RateLimit::new(config.server.api_calls_per_minute),
             refusals: RateLimit::new(REFUSALS_PER_MINUTE),
             open_metrics: config.server.open_metrics,
+            first_admin: OnceLock::new(),
             waiting: Semaphore::new(REPLIES_WAITED_FOR),
             connections: config.connections.clone(),
             bodies: Bodies::default(),
@@ -124,13 +135,18 @@ impl Site {
         }))
     }
 
+    /// Lets this link make an administrator's token. Only the first that is offered counts.
+    pub fn offer(&self, link: FirstAdmin) {
+        let _ = self.first_admin.set(link);
+    }
+
     /// The routes of the table that this listener serves.
     fn router(self: &Arc<Self>, listener: Listener) -> Router {
         let mut router = Router::new();
         for route in TABLE.iter().filter(|route| listener == Listener::Main || route.listener == listener) {
             if let Handler::Page(handler) = route.handler {
                 let gate = middleware::from_fn_with_state((self.clone(), route), gate::page);
-                router = router.route(route.path, handler().route_layer(gate));
+                router = router.route(route.path, handler().layer(gate));
             }
         }
         let router =

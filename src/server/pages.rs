@@ -12,12 +12,14 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 /// The built-in templates by name.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 9] = [
     ("portal/layout", include_str!("../../templates/portal/layout.hbs")),
     ("portal/form", include_str!("../../templates/portal/form.hbs")),
     ("portal/form-thanks", include_str!("../../templates/portal/form-thanks.hbs")),
     ("portal/approval", include_str!("../../templates/portal/approval.hbs")),
     ("portal/approval-done", include_str!("../../templates/portal/approval-done.hbs")),
+    ("portal/first-admin", include_str!("../../templates/portal/first-admin.hbs")),
+    ("portal/first-admin-done", include_str!("../../templates/portal/first-admin-done.hbs")),
     ("portal/problem", include_str!("../../templates/portal/problem.hbs")),
     ("portal/index", include_str!("../../templates/portal/index.hbs")),
 ];

@@ -5,7 +5,7 @@ use axum::routing::{any, get, post};
 use super::{Access, Answer, Route};
 use crate::{
     limits::HOOK_REQUEST,
-    server::{approvals, forms, hooks, index, metrics, ready, stylesheet},
+    server::{approvals, first_admin, forms, hooks, index, metrics, ready, stylesheet},
 };
 
 /// What a webhook may be called by.
@@ -31,6 +31,13 @@ pub static TABLE: &[Route] = &[
     Route::page(&["GET"], "/assets/larum.css", "The pages' stylesheet", || get(stylesheet))
         .outside()
         .answers(&[Answer::other(200, "text/css")]),
+    Route::page(&["GET"], "/first-admin/{secret}", "What the link for the first administrator does", || {
+        get(first_admin::show)
+    }),
+    Route::page(&["POST"], "/first-admin/{secret}", "Makes the first administrator's token, once", || {
+        post(first_admin::make)
+    })
+    .answers(&[Answer::other(201, "text/html")]),
     // --- the machine room ---
     Route::page(&["GET"], "/healthz", "Whether Larum is alive", || get(|| async { "alive\n" }))
         .group("Health")
