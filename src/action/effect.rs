@@ -56,6 +56,15 @@ impl Identity {
     pub fn uuid(&self, purpose: &str) -> Uuid {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, &[&self.0[..], purpose.as_bytes()].concat())
     }
+
+    /// A UUID made from it that begins with the instant its run began, as the run's own id does: what is stored under it
+    /// comes in order of age.
+    #[must_use]
+    pub fn uuid_by_age(&self, run: RunId, purpose: &str) -> Uuid {
+        let mut bytes = self.uuid(purpose).into_bytes();
+        bytes[..6].copy_from_slice(&run.as_bytes()[..6]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
 }
 
 /// The member of a trigger's outputs that says which playbooks and rules led to the event, as [`Causes`].

@@ -26,7 +26,7 @@ pub(crate) fn for_run(info: &RunInfo, wanted: bool, status: RunStatus, error: Op
     Some(Fallback {
         draft: draft.check().ok()?,
         provenance: info.provenance(),
-        id: Identity::of(info.run, "larum/fallback").uuid("incident"),
+        id: Identity::of(info.run, "larum/fallback").uuid_by_age(info.run, "incident"),
         causes: info.causes(),
     })
 }

@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use larum::{
     incident::{
-        Actor, Change, Draft, Incident, IncidentRef, Patch, Precondition, Provenance, Rejected, ResourceName, Write,
-        Written,
+        Activity, Actor, Change, Draft, Incident, IncidentRef, Patch, Precondition, Provenance, Rejected, ResourceName,
+        Write, Written,
     },
     store::{
         RunId, SqliteStore, Store, Version,
@@ -63,6 +63,11 @@ impl Kit {
 
     pub async fn find(&self, number: u64) -> Incident {
         self.store.find_incident(&IncidentRef::Number(number)).await.unwrap().unwrap()
+    }
+
+    /// An incident's whole log.
+    pub async fn log(&self, number: u64) -> Vec<Activity> {
+        self.store.activity(number, None, 1_000).await.unwrap()
     }
 
     /// Creates an incident from a run, as its event `seq`.

@@ -85,7 +85,7 @@ impl Operation for CreateIncident {
         let draft = draft(input, call.run, &config.workspace.name)?;
         Ok(Performed::Local(LocalChange::CreateIncident {
             draft: Box::new(draft),
-            id: call.identity.uuid("incident"),
+            id: call.identity.uuid_by_age(call.run.run, "incident"),
             outputs: Box::new(move |incident| {
                 let answer = Answer::new(200, incident.resource(&Workspace::of(&config)));
                 // Writing plain fields as JSON does not fail.

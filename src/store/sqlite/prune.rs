@@ -8,7 +8,7 @@ use super::{
     codec::{At, Id},
     writer::Writing,
 };
-use crate::store::{RunId, StoreError};
+use crate::store::{EventId, RunId, StoreError};
 
 /// Runs that are looked at, and go, at once.
 const PORTION: i64 = 200;
@@ -60,31 +60,45 @@ pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, Store
         for body in bodies.query_map([Id(*run)], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()? {
             blobs::release(connection, body)?;
         }
-        // The element that an incident came of stays, as an event of an incident does.
-        let part: Option<Option<i64>> = connection
-            .prepare_cached(
-                "DELETE FROM run_part WHERE event = ?1 AND run = ?2 \
-                 AND NOT EXISTS (SELECT 1 FROM incident WHERE run = ?2) RETURNING body",
-            )?
-            .query_row([event, Id(*run)], |row| row.get(0))
-            .optional()?;
-        if let Some(body) = part.flatten() {
-            blobs::release(connection, body)?;
-        }
         connection.prepare_cached("DELETE FROM run_actions WHERE id = ?1")?.execute([actions])?;
         for table in ["journal", "timer", "signal", "reply"] {
             connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([Id(*run)])?;
         }
-        let mut needed = connection.prepare_cached(
-            "SELECT 1 FROM event_run e WHERE e.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id = e.run) \
-             OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run)) \
-             UNION ALL SELECT 1 FROM run_part WHERE event = ?1 UNION ALL SELECT 1 FROM incident WHERE run = ?2",
-        )?;
-        if !needed.exists([event, Id(*run)])? {
-            delete_event(connection, event)?;
-        }
+        free(connection, run, event)?;
     }
     Ok(gone)
+}
+
+/// Deletes what a run that is gone was given, where no other run and no incident needs it.
+fn free(connection: &Connection, run: &RunId, event: Id) -> Result<(), StoreError> {
+    // The element that an incident came of stays, as an event of an incident does.
+    let part: Option<Option<i64>> = connection
+        .prepare_cached(
+            "DELETE FROM run_part WHERE event = ?1 AND run = ?2 \
+             AND NOT EXISTS (SELECT 1 FROM incident WHERE run = ?2) RETURNING body",
+        )?
+        .query_row([event, Id(*run)], |row| row.get(0))
+        .optional()?;
+    if let Some(body) = part.flatten() {
+        blobs::release(connection, body)?;
+    }
+    let mut needed = connection.prepare_cached(
+        "SELECT 1 FROM event_run e WHERE e.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id = e.run) \
+         OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run)) \
+         UNION ALL SELECT 1 FROM run_part WHERE event = ?1 UNION ALL SELECT 1 FROM incident WHERE run = ?2",
+    )?;
+    if !needed.exists([event, Id(*run)])? {
+        delete_event(connection, event)?;
+    }
+    Ok(())
+}
+
+/// An incident is gone that a run made: if that run is gone too, so is the need for what it was given.
+pub(super) fn incident_deleted(connection: &Connection, run: RunId, event: EventId) -> Result<(), StoreError> {
+    if connection.prepare_cached("SELECT 1 FROM run WHERE id = ?1")?.exists([Id(run)])? {
+        return Ok(());
+    }
+    free(connection, &run, Id(event))
 }
 
 fn delete_event(connection: &Connection, event: Id) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         codec::{self, At, Named},
-        error, incidents,
+        error, incidents, prune,
         writer::Writing,
     },
     comments,
@@ -120,7 +120,11 @@ pub(super) fn delete(
         for table in ["comment", "task", "relation"] {
             connection.prepare_cached(&format!("DELETE FROM {table} WHERE incident = ?1"))?.execute([number])?;
         }
-        incidents::delete(connection, &incident)
+        incidents::delete(connection, &incident)?;
+        match (incident.provenance.run, incident.provenance.event) {
+            (Some(run), Some(event)) => prune::incident_deleted(connection, run, event),
+            _ => Ok(()),
+        }
     });
     Ok(Written::Gone { existed: true })
 }
