@@ -19,6 +19,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     engine::{Engine, Library},
+    incident::Workspace,
     limits,
     mail::send::Mailer,
     metrics::Metrics,
@@ -26,6 +27,7 @@ use crate::{
     server::{self, Certificates, Entrance, FirstAdmin, FirstAdminError, PagesError, Site, routes::Listener},
     store::{OpenError, SqliteStore, Store, StoreError},
     trigger::{
+        dispatch::Dispatcher,
         intake::Door,
         mailbox::{Mailboxes, Timing},
         schedule,
@@ -188,6 +190,11 @@ impl App {
             timing: Timing::default(),
             retries_left: AtomicBool::new(true),
         };
+        let dispatcher = Dispatcher {
+            door: core.door.clone(),
+            workspace: Workspace::of(&core.config),
+            metrics: core.metrics.clone(),
+        };
         let watching = stop.clone();
         let entrance = |listener, leads_to| Entrance { listener, leads_to, certificates: certificates.clone() };
         let entrances = std::iter::once(entrance(main, Listener::Main))
@@ -201,6 +208,7 @@ impl App {
         }
         triggers.extend([
             tokio::spawn(mailboxes.run(stop.clone())),
+            tokio::spawn(dispatcher.serve(stop.clone())),
             tokio::spawn(schedule::serve(core.door.clone(), core.metrics.clone(), stop.clone())),
             tokio::spawn(async move { shelf.watch(watching, report).await }),
             tokio::spawn(prune(core.store.clone(), core.clock.clone(), core.config.runs.keep, stop.clone())),

@@ -326,3 +326,5 @@ pub const FILTER_SHOWN_CHARS: usize = 1_000;
 pub const FILTER_NESTING: usize = 64;
 /// Properties that one `$orderby` sorts by.
 pub const ORDER_KEYS: usize = 8;
+/// Events of the workspace read at once; each is dealt with in a transaction of its own.
+pub const WORKSPACE_EVENTS: usize = 64;

@@ -20,6 +20,7 @@ use crate::{
     engine::{Library, Live},
     playbook::{self, Bundle, Loading},
     store::{Store, StoreError, Version},
+    trigger::rules,
 };
 
 /// How long the files must be quiet before they are read: editors write in several steps.
@@ -94,7 +95,10 @@ impl Shelf {
                 Err(faults) => reading.faults.extend(faults),
             }
         }
-        self.library.set(force.into_values().collect());
+        let force: Vec<Live> = force.into_values().collect();
+        // Nothing may happen unheard once they are in force.
+        rules::listen(&force, &[], &*self.store, self.clock.now()).await?;
+        self.library.set(force);
         Ok(reading)
     }
 

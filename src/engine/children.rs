@@ -11,7 +11,7 @@ use super::{
     driver::Shared,
 };
 use crate::{
-    action::{Child, ErrorInfo, Identity, Outcome, RunInfo},
+    action::{CAUSES, Child, ErrorInfo, Identity, Outcome, RunInfo},
     limits,
     playbook::{ActionStatus, Trigger},
     store::{
@@ -64,6 +64,7 @@ pub(super) async fn begin(
     let outputs = json!({
         "body": child.body,
         STARTED_BY: {"run": info.run, "playbook": info.playbook, "step": step, "depth": depth},
+        CAUSES: info.causes(),
     });
     let outputs: Arc<str> = outputs.to_string().into();
     let identity = Identity::of(info.run, &step.to_string());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::playbook::Playbook;
+use crate::playbook::{FileRule, Playbook};
 
 /// A playbook version in force.
 #[derive(Debug, Clone)]
@@ -13,15 +13,16 @@ pub struct Live {
     pub playbook: Arc<Playbook>,
 }
 
-/// The playbooks in force, sorted by name; shared, and changed only as a whole.
+/// The playbooks in force, sorted by name, and the automation rules beside them; shared, and changed only as a whole.
 #[derive(Debug, Clone)]
 pub struct Library {
     current: watch::Sender<Arc<Vec<Live>>>,
+    rules: watch::Sender<Arc<Vec<FileRule>>>,
 }
 
 impl Default for Library {
     fn default() -> Self {
-        Self { current: watch::Sender::new(Arc::default()) }
+        Self { current: watch::Sender::new(Arc::default()), rules: watch::Sender::new(Arc::default()) }
     }
 }
 
@@ -36,6 +37,17 @@ impl Library {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Vec<Live>>> {
         self.current.subscribe()
+    }
+
+    /// The automation rules that stand in files.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Vec<FileRule>> {
+        self.rules.borrow().clone()
+    }
+
+    /// Puts the automation rules of the files in force.
+    pub fn set_rules(&self, rules: Vec<FileRule>) {
+        self.rules.send_replace(Arc::new(rules));
     }
 
     /// Puts `playbooks` in force for new runs.

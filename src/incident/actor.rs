@@ -1,5 +1,7 @@
 //! Who or what changes an incident, and what led to it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -30,6 +32,17 @@ impl Actor {
         }
     }
 
+    /// What Sentinel calls its kind: `updatedBy.source` of an update.
+    #[must_use]
+    pub fn source(&self) -> &'static str {
+        match self {
+            Self::Person { .. } => "User",
+            Self::Token { .. } | Self::Larum => "Application",
+            Self::Playbook { .. } => "Playbook",
+            Self::Rule { .. } => "AutomationRule",
+        }
+    }
+
     /// Whether two changes come from the same hand: the same person, token, playbook or rule.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -54,6 +67,28 @@ pub enum Cause {
     Playbook(String),
     /// By its resource name.
     Rule(String),
+}
+
+impl Cause {
+    /// Whether both mean the same playbook or rule.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Playbook(one), Self::Playbook(other)) | (Self::Rule(one), Self::Rule(other)) => {
+                one.eq_ignore_ascii_case(other)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Playbook(name) => write!(f, "playbook {name}"),
+            Self::Rule(name) => write!(f, "automation rule {name}"),
+        }
+    }
 }
 
 /// What led to a change, the first cause first: each was started by the change that the one before it made. A playbook or

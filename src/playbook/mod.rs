@@ -8,6 +8,7 @@ mod load;
 mod model;
 mod read;
 pub mod recurrence;
+mod rule;
 mod status;
 pub mod templates;
 mod timetable;
@@ -22,6 +23,7 @@ pub use model::{
     MailboxTrigger, Method, Missed, Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment,
     Terminate, TerminateStatus, Trigger, UntilLimit, Variable, VariableType, WebhookTrigger,
 };
+pub use rule::FileRule;
 pub use status::ActionStatus;
 pub use timetable::{Timetable, Timing};
 pub use vocabulary::{ActionSpec, GivenBy, Vocabulary};

@@ -11,6 +11,7 @@ use crate::{
     playbook::Concurrency,
     store::{
         EventId, Store, StoreError,
+        incidents::{Settled, Settlement},
         intake::{Decision, Delivery, Intake, Listening, NewRun, Report, StartedRun, Verdict},
         run::{RunStatus, StoredRun},
     },
@@ -31,20 +32,36 @@ impl Door {
     /// # Errors
     /// When nothing was committed: the reports stay where they are and come again.
     pub async fn take(&self, intake: Intake) -> Result<Vec<Verdict>, StoreError> {
-        let at = intake.at;
-        // What a fresh run is driven with, so that it need not be read back.
-        let seen: Vec<Seen> = intake.reports.iter().map(Seen::of).collect();
+        let taking = Taking::of(&intake);
         let verdicts = self.store.accept(intake).await?;
-        for (verdict, seen) in verdicts.iter().zip(seen) {
+        self.start_all(&taking, &verdicts).await;
+        Ok(verdicts)
+    }
+
+    /// Deals with an event of the workspace, and starts the runs it opens. `None`: it was dealt with before.
+    ///
+    /// # Errors
+    /// When nothing was committed: the event stays and comes again.
+    pub async fn settle(&self, settlement: Settlement) -> Result<Option<Settled>, StoreError> {
+        let taking = settlement.intake.as_ref().map(Taking::of);
+        let settled = self.store.settle(settlement).await?;
+        if let (Some(taking), Some(settled)) = (taking, &settled) {
+            self.start_all(&taking, &settled.verdicts).await;
+        }
+        Ok(settled)
+    }
+
+    /// Hands the runs of a committed batch to the engine.
+    async fn start_all(&self, taking: &Taking, verdicts: &[Verdict]) {
+        for (verdict, seen) in verdicts.iter().zip(&taking.reports) {
             let Verdict::Accepted { event, runs, resembles } = verdict else { continue };
-            self.begin(&seen, *event, *resembles, runs, at);
+            self.begin(seen, *event, *resembles, runs, taking.at);
             for (playbook, limit) in &seen.limits {
                 if runs.iter().any(|started| started.waiting && started.playbook == *playbook) {
                     self.engine.waits(playbook, Some(*limit)).await;
                 }
             }
         }
-        Ok(verdicts)
     }
 
     /// Hands the runs of a report to the engine, save those that have to wait.
@@ -92,6 +109,19 @@ impl Door {
     /// When the system gives no randomness.
     pub fn start(&self, live: &Live, arrival: &Arrival<'_>) -> Result<Listening, StoreError> {
         admission::decide(live, arrival)
+    }
+}
+
+/// What the door remembers of a batch while the store commits it: what a fresh run is driven with, so that it need not be
+/// read back.
+struct Taking {
+    at: DateTime<Utc>,
+    reports: Vec<Seen>,
+}
+
+impl Taking {
+    fn of(intake: &Intake) -> Self {
+        Self { at: intake.at, reports: intake.reports.iter().map(Seen::of).collect() }
     }
 }
 

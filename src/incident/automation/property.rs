@@ -175,7 +175,7 @@ impl Property {
             },
             (Source::Labels, _) => incident.map(|incident| incident.tags.clone()).unwrap_or_default(),
             (Source::Provider, _) => incident.map(|_| crate::incident::PROVIDER.to_owned()).into_iter().collect(),
-            (Source::UpdatedBy, _) => source_names(scene.by).iter().map(|name| (*name).to_owned()).collect(),
+            (Source::UpdatedBy, _) => source_names(scene.by),
             (Source::DetailKeys, _) => scene.details().into_iter().map(|(key, _)| key).collect(),
             (Source::DetailValues, _) => scene.details().into_iter().flat_map(|(_, values)| values).collect(),
             (Source::AlertTitles, _) => of_alerts(|alert| Some(alert.title.clone())),
@@ -188,12 +188,8 @@ impl Property {
     }
 }
 
-/// What Sentinel calls those who update an incident, as its API and as its portal write it.
-fn source_names(by: &Actor) -> &'static [&'static str] {
-    match by {
-        Actor::Person { .. } => &["User"],
-        Actor::Token { .. } | Actor::Larum => &["Application"],
-        Actor::Playbook { .. } => &["Playbook"],
-        Actor::Rule { .. } => &["AutomationRule", "Automation rule"],
-    }
+/// Who made the update, as the API and as the portal write it.
+fn source_names(by: &Actor) -> Vec<String> {
+    let portal = matches!(by, Actor::Rule { .. }).then_some("Automation rule");
+    portal.into_iter().chain([by.source()]).map(str::to_owned).collect()
 }
