@@ -111,6 +111,10 @@ pub const IDEMPOTENCY_KEY_CHARS: usize = 200;
 pub const FORM_CLIENTS: usize = 10_000;
 /// Bytes of a body sent to an API: room for 30,000 characters of a comment, or an alert with all its entities.
 pub const API_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Items of a page of a list, unless `$top` asks for another number.
+pub const API_PAGE: usize = 50;
+/// Items of a page of a list that `$top` can ask for at most.
+pub const API_PAGE_MOST: usize = 1_000;
 /// Bytes of an API's query; a filter is a few hundred.
 pub const API_QUERY_BYTES: usize = 32 * 1024;
 /// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any

@@ -5,12 +5,24 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     http::{HeaderMap, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::{Site, caller::Caller, problem::Problem};
-use crate::{content, limits::API_BODY_BYTES};
+use super::{
+    Site,
+    caller::Caller,
+    problem::{Problem, json},
+    request::STORE_RETRY,
+};
+use crate::{
+    content,
+    incident::{Change, Precondition, Rejected, ResourceName, Workspace, Write, Written},
+    limits::API_BODY_BYTES,
+    store::{Store, StoreError},
+};
 
 /// A request that was let in.
 pub struct Ask {
@@ -44,6 +56,14 @@ impl Ask {
     /// 400 when it is no JSON or no `T`, 413 when it is too large, 415 when it says that it is something else.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Box<Problem>> {
         let value = self.value().await?;
+        self.read(value)
+    }
+
+    /// A JSON value read as a `T`.
+    ///
+    /// # Errors
+    /// 400 with the place and what is wrong there.
+    pub fn read<T: DeserializeOwned>(&self, value: Value) -> Result<T, Box<Problem>> {
         serde_path_to_error::deserialize(value).map_err(|error| {
             let (path, inner) = (error.path().to_string(), error.inner().to_string());
             let place = if path == "." { String::new() } else { format!("'{path}': ") };
@@ -82,4 +102,106 @@ impl Ask {
 #[must_use]
 pub fn bad_request(message: impl Into<String>) -> Box<Problem> {
     Problem::new(StatusCode::BAD_REQUEST, "BadRequest", "This cannot be taken", message)
+}
+
+impl Ask {
+    /// Changes something in the caller's name.
+    ///
+    /// # Errors
+    /// What the workspace's rules say against it, or 503 when it cannot be stored.
+    pub async fn change(&self, change: Change) -> Result<Written, Box<Problem>> {
+        let write = Write {
+            by: self.caller.actor.clone(),
+            causes: Vec::new(),
+            at: self.site.door.clock.now(),
+            etag: Uuid::new_v4(),
+            change,
+        };
+        Ok(self.site.door.store.write(write).await.map_err(not_stored)??)
+    }
+
+    /// What the client says of the state it saw.
+    #[must_use]
+    pub fn precondition(&self, etag: Option<String>) -> Precondition {
+        let if_match = self.headers.get(header::IF_MATCH).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+        Precondition { etag, if_match }
+    }
+
+    /// A parameter of the path that names a resource.
+    ///
+    /// # Errors
+    /// 400 when no resource can be called so.
+    pub fn name(&self, parameter: &str) -> Result<ResourceName, Box<Problem>> {
+        ResourceName::parse(self.parameter(parameter)).map_err(|error| bad_request(error.to_string()))
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.site.door.store
+    }
+
+    /// What addresses in answers begin with.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.site.guard.origin(self.site.scheme, &self.uri, &self.headers)
+    }
+
+    /// The workspace that resource ids name.
+    #[must_use]
+    pub fn workspace(&self) -> &Workspace {
+        &self.site.workspace
+    }
+}
+
+impl From<Rejected> for Box<Problem> {
+    fn from(rejected: Rejected) -> Self {
+        let status = StatusCode::from_u16(rejected.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        Problem::new(status, rejected.code(), "This was not done", rejected.to_string())
+    }
+}
+
+/// A question that could not be answered, or a change that could not be kept: 503 when it may work later, else 500.
+#[must_use]
+pub fn not_stored(error: StoreError) -> Box<Problem> {
+    if error.is_passing() {
+        tracing::error!(%error, "an API's request could not be stored; its sender is told to try again");
+        let message = "The data folder cannot be written just now, so nothing was changed. Try again in a while.";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This does not work now", message)
+            .retry_after(STORE_RETRY);
+    }
+    tracing::error!(%error, "an API's request failed");
+    let message = "The request failed inside Larum; its log says why.";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "This failed", message)
+}
+
+/// 404.
+#[must_use]
+pub fn not_found(what: impl std::fmt::Display) -> Box<Problem> {
+    Rejected::NotFound(what.to_string()).into()
+}
+
+/// An answer without a body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Response {
+    status.into_response()
+}
+
+/// The answer to a deletion: 200 when it was there, 204 when it was not.
+#[must_use]
+pub fn gone(written: &Written) -> Response {
+    let existed = matches!(written, Written::Gone { existed: true });
+    empty(if existed { StatusCode::OK } else { StatusCode::NO_CONTENT })
+}
+
+/// The answer to a PUT: 201 for what is new, else 200.
+#[must_use]
+pub fn put(created: bool, resource: &impl Serialize) -> Response {
+    json(if created { StatusCode::CREATED } else { StatusCode::OK }, resource)
+}
+
+/// What a store should never answer.
+#[must_use]
+pub fn unexpected() -> Box<Problem> {
+    not_stored(StoreError::Failed("the store answered a write with something else".into()))
 }

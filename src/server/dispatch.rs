@@ -15,7 +15,7 @@ use super::{
     problem::{Problem, Speaks},
     request::queries,
     routes::{Found, Handler},
-    speaks,
+    sentinel, speaks,
 };
 use crate::limits::API_QUERY_BYTES;
 
@@ -36,6 +36,10 @@ async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Prob
     let found = site.routes.find(parts.method.as_str(), parts.uri.path());
     let (route, parameters) = match found {
         Found::Route { route, parameters } => (route, parameters),
+        Found::WrongMethod(methods) if is_arm(parts.uri.path()) => {
+            let origin = site.guard.origin(site.scheme, &parts.uri, &parts.headers);
+            return Ok(sentinel::wrong_method(&parts.uri, &origin, &parts.method, &methods.join(", ")));
+        }
         Found::WrongMethod(methods) => return Err(wrong_method(&parts, &methods)),
         Found::Nothing => return Err(Problem::not_found()),
     };
@@ -47,13 +51,20 @@ async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Prob
     }
     let query = queries(parts.uri.query()).map_err(|_| bad_request("The query is not valid UTF-8, or too long."))?;
     let ask = Ask { site: site.clone(), caller, parameters, query, headers: parts.headers, uri: parts.uri, body };
+    if is_arm(route.path) {
+        sentinel::addressed(&ask)?;
+    }
     in_time(route, handler(ask)).await
 }
 
 /// Whether an address is one of the APIs', whose answers are JSON whatever a client accepts.
 fn is_api(path: &str) -> bool {
-    let first = path.split('/').nth(1).unwrap_or_default();
-    first.eq_ignore_ascii_case(ARM) || first.eq_ignore_ascii_case("api")
+    is_arm(path) || path.split('/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case("api"))
+}
+
+/// Whether an address is Azure Resource Manager's.
+fn is_arm(path: &str) -> bool {
+    path.split('/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case(ARM))
 }
 
 fn wrong_method(parts: &axum::http::request::Parts, methods: &[&'static str]) -> Box<Problem> {

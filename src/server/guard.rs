@@ -67,6 +67,18 @@ impl Guard {
         ))
     }
 
+    /// What addresses in answers begin with: the public address, else the host the client used. `scheme` is that of
+    /// [`config::Server::listen`].
+    #[must_use]
+    pub fn origin(&self, scheme: &str, uri: &Uri, headers: &HeaderMap) -> String {
+        if let Some(public) = &self.public {
+            return public.as_str().trim_end_matches('/').to_owned();
+        }
+        let host = uri.authority().map(Authority::as_str);
+        let host = host.or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
+        format!("{scheme}://{}", host.unwrap_or_default())
+    }
+
     /// Refuses what a browser sends from another site. A client that names no origin is no browser.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod problem;
 mod rate;
 mod request;
 pub mod routes;
+mod sentinel;
 mod tls;
 
 use std::{
@@ -52,6 +53,7 @@ use self::{
 };
 use crate::{
     config::{Config, Connection},
+    incident::Workspace,
     limits::{READY_VERDICT, REFUSALS_PER_MINUTE, REPLIES_WAITED_FOR},
     metrics::Metrics,
     secret::Vault,
@@ -66,6 +68,9 @@ use crate::{
 /// Everything that answering a request takes.
 pub struct Site {
     routes: Routes,
+    workspace: Workspace,
+    /// Where its clients reach the server when nobody says under which name: `http` or `https`.
+    scheme: &'static str,
     door: Arc<Door>,
     forms: Table<Form>,
     hooks: Table<Hook>,
@@ -113,6 +118,8 @@ impl Site {
     ) -> Result<Arc<Self>, PagesError> {
         Ok(Arc::new(Self {
             routes: Routes::of(TABLE),
+            workspace: Workspace::of(config),
+            scheme: if config.server.url().starts_with("https:") { "https" } else { "http" },
             forms: Table::new(door.library.clone()),
             hooks: Table::new(door.library.clone()),
             callback_keys: CallbackKeys::of(&config.data),

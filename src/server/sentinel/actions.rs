@@ -1,0 +1,55 @@
+//! The actions of alert rules: which playbook an alert of a rule starts. The rules themselves are not kept here.
+
+use axum::{http::StatusCode, response::Response};
+use serde_json::json as value;
+
+use super::{
+    body::{ActionWrite, Envelope},
+    list::whole,
+};
+use crate::{
+    incident::{Change, DocumentKey, DocumentKind, Written},
+    server::{
+        ask::{Ask, gone, not_found, not_stored, put, unexpected},
+        problem::{Problem, json},
+    },
+};
+
+fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
+    let parent = Some(ask.name("rule")?);
+    Ok(DocumentKey { kind: DocumentKind::AlertRuleAction, parent, name: ask.name("action")? })
+}
+
+/// GET `/alertRules/{rule}/actions`.
+pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
+    let rule = ask.name("rule")?;
+    let actions = ask.store().documents(DocumentKind::AlertRuleAction, Some(&rule)).await.map_err(not_stored)?;
+    Ok(whole(&actions, |action| action.to_resource(ask.workspace())))
+}
+
+/// GET `/alertRules/{rule}/actions/{action}`.
+pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
+    let key = key(&ask)?;
+    let action = ask.store().document(&key).await.map_err(not_stored)?;
+    let action = action.ok_or_else(|| not_found(format_args!("Action {}", key.name)))?;
+    Ok(json(StatusCode::OK, &action.resource(ask.workspace())))
+}
+
+/// PUT `/alertRules/{rule}/actions/{action}`.
+pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let key = key(&ask)?;
+    let Envelope { etag, properties } = ask.json::<Envelope<ActionWrite>>().await?;
+    let ActionWrite { trigger_uri, logic_app_resource_id } = properties;
+    let properties = value!({"logicAppResourceId": logic_app_resource_id, "triggerUri": trigger_uri});
+    let precondition = ask.precondition(etag);
+    match ask.change(Change::PutDocument { key, properties, precondition }).await? {
+        Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
+        _ => Err(unexpected()),
+    }
+}
+
+/// DELETE `/alertRules/{rule}/actions/{action}`.
+pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
+    let key = key(&ask)?;
+    Ok(gone(&ask.change(Change::DeleteDocument { key }).await?))
+}

@@ -1,0 +1,60 @@
+//! Bookmarks.
+
+use axum::{http::StatusCode, response::Response};
+use serde_json::Value;
+
+use super::{
+    body::{BookmarkWrite, Envelope},
+    list::whole,
+};
+use crate::{
+    incident::{Change, DocumentKey, DocumentKind, Written},
+    server::{
+        ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        problem::{Problem, json},
+    },
+};
+
+/// What the service itself says of a bookmark, whatever a client sends.
+const SERVICE_SET: [&str; 4] = ["created", "createdBy", "updated", "updatedBy"];
+
+fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
+    Ok(DocumentKey { kind: DocumentKind::Bookmark, parent: None, name: ask.name("bookmark")? })
+}
+
+/// GET `/bookmarks`.
+pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
+    let bookmarks = ask.store().documents(DocumentKind::Bookmark, None).await.map_err(not_stored)?;
+    Ok(whole(&bookmarks, |bookmark| bookmark.to_resource(ask.workspace())))
+}
+
+/// GET `/bookmarks/{bookmark}`.
+pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
+    let key = key(&ask)?;
+    let bookmark = ask.store().document(&key).await.map_err(not_stored)?;
+    let bookmark = bookmark.ok_or_else(|| not_found(format_args!("Bookmark {}", key.name)))?;
+    Ok(json(StatusCode::OK, &bookmark.resource(ask.workspace())))
+}
+
+/// PUT `/bookmarks/{bookmark}`.
+pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let key = key(&ask)?;
+    let body = ask.value().await?;
+    let checked: Envelope<BookmarkWrite> = ask.read(body.clone())?;
+    if checked.properties.display_name.trim().is_empty() {
+        return Err(bad_request("'properties.displayName' must not be empty."));
+    }
+    let Value::Object(mut properties) = body["properties"].clone() else { return Err(unexpected()) };
+    properties.retain(|name, value| !value.is_null() && !SERVICE_SET.contains(&&**name));
+    let precondition = ask.precondition(checked.etag);
+    match ask.change(Change::PutDocument { key, properties: properties.into(), precondition }).await? {
+        Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
+        _ => Err(unexpected()),
+    }
+}
+
+/// DELETE `/bookmarks/{bookmark}`.
+pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
+    let key = key(&ask)?;
+    Ok(gone(&ask.change(Change::DeleteDocument { key }).await?))
+}

@@ -1,0 +1,76 @@
+//! What an incident concerns: its alerts, its bookmarks, and the entities that its alerts name.
+
+use axum::{http::StatusCode, response::Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::incidents::{missing, named};
+use crate::{
+    incident::{EntityKind, EntityResource},
+    server::{
+        ask::{Ask, not_found, not_stored},
+        problem::{Problem, json},
+    },
+};
+
+/// Alerts or bookmarks as entities.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct EntityList {
+    value: Vec<EntityResource>,
+}
+
+/// The entities of an incident, and how many there are of each kind.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncidentEntities {
+    entities: Vec<EntityResource>,
+    meta_data: Vec<Counted>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Counted {
+    entity_kind: EntityKind,
+    count: usize,
+}
+
+/// POST `/incidents/{incident}/alerts`. What the body holds is of no interest; most clients send none.
+pub async fn alerts_of(ask: Ask) -> Result<Response, Box<Problem>> {
+    let alerts = ask.store().alerts_of(&named(&ask)?).await.map_err(not_stored)?.ok_or_else(|| missing(&ask))?;
+    let value = alerts.iter().map(|alert| alert.resource(ask.workspace())).collect();
+    Ok(json(StatusCode::OK, &EntityList { value }))
+}
+
+/// POST `/incidents/{incident}/bookmarks`.
+pub async fn bookmarks_of(ask: Ask) -> Result<Response, Box<Problem>> {
+    let found = ask.store().bookmarks_of(&named(&ask)?).await.map_err(not_stored)?.ok_or_else(|| missing(&ask))?;
+    let value = found.iter().map(|bookmark| bookmark.entity(ask.workspace())).collect();
+    Ok(json(StatusCode::OK, &EntityList { value }))
+}
+
+/// POST `/incidents/{incident}/entities`.
+pub async fn entities_of(ask: Ask) -> Result<Response, Box<Problem>> {
+    let found = ask.store().entities_of(&named(&ask)?).await.map_err(not_stored)?.ok_or_else(|| missing(&ask))?;
+    let mut meta_data: Vec<Counted> = Vec::new();
+    for entity in &found {
+        match meta_data.iter_mut().find(|counted| counted.entity_kind == entity.kind) {
+            Some(counted) => counted.count += 1,
+            None => meta_data.push(Counted { entity_kind: entity.kind, count: 1 }),
+        }
+    }
+    let entities = found.iter().map(|entity| entity.resource(ask.workspace())).collect();
+    Ok(json(StatusCode::OK, &IncidentEntities { entities, meta_data }))
+}
+
+/// GET `/entities/{entity}`: an entity, or an alert, which is one to the API.
+pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
+    let name = ask.name("entity")?;
+    if let Some(guid) = name.guid()
+        && let Some(entity) = ask.store().entity(guid).await.map_err(not_stored)?
+    {
+        return Ok(json(StatusCode::OK, &entity.resource(ask.workspace())));
+    }
+    let alert = ask.store().alert(&name).await.map_err(not_stored)?;
+    let alert = alert.ok_or_else(|| not_found(format_args!("Entity {name}")))?;
+    Ok(json(StatusCode::OK, &alert.resource(ask.workspace())))
+}

@@ -1,0 +1,81 @@
+//! Incidents.
+
+use axum::{http::StatusCode, response::Response};
+
+use super::{
+    body::{Envelope, IncidentWrite},
+    list::{listing, page},
+};
+use crate::{
+    incident::{Change, Draft, Incident, IncidentRef, Written, properties},
+    limits::INCIDENT_DESCRIPTION_CHARS,
+    server::{
+        ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        problem::{Problem, json},
+    },
+};
+
+/// The incident an address names.
+///
+/// # Errors
+/// 400 when no incident can be called so.
+pub fn named(ask: &Ask) -> Result<IncidentRef, Box<Problem>> {
+    Ok(IncidentRef::Name(ask.name("incident")?))
+}
+
+/// The incident an address names, as it is now.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn found(ask: &Ask) -> Result<Incident, Box<Problem>> {
+    let incident = ask.store().find_incident(&named(ask)?).await.map_err(not_stored)?;
+    incident.ok_or_else(|| missing(ask))
+}
+
+/// There is no such incident.
+pub fn missing(ask: &Ask) -> Box<Problem> {
+    not_found(format_args!("Incident {}", ask.parameter("incident")))
+}
+
+/// GET `/incidents`.
+pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
+    let listing = listing(&ask, properties::INCIDENT)?;
+    let incidents = ask.store().list_incidents(listing).await.map_err(not_stored)?;
+    Ok(page(&ask, incidents, |incident| incident.to_resource(ask.workspace())))
+}
+
+/// GET `/incidents/{incident}`.
+pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
+    let incident = found(&ask).await?;
+    Ok(json(StatusCode::OK, &incident.resource(ask.workspace())))
+}
+
+/// PUT `/incidents/{incident}`: creates it, or replaces everything a client may write of it.
+pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let name = ask.name("incident")?;
+    let Envelope { etag, properties } = ask.json::<Envelope<IncidentWrite>>().await?;
+    let draft = Draft::from(properties);
+    // Intake cuts because nobody is there to shorten it; here there is, and the rest would be kept nowhere.
+    if draft.description.chars().count() > INCIDENT_DESCRIPTION_CHARS {
+        let message = format!("'properties.description' has more than {INCIDENT_DESCRIPTION_CHARS} characters.");
+        return Err(bad_request(message));
+    }
+    let incident = Box::new(draft.check().map_err(|refusal| bad_request(refusal.to_string()))?);
+    let precondition = ask.precondition(etag);
+    match ask.change(Change::PutIncident { name, incident, precondition }).await? {
+        Written::Incident { incident, created } => Ok(put(created, &incident.resource(ask.workspace()))),
+        _ => Err(unexpected()),
+    }
+}
+
+/// DELETE `/incidents/{incident}`.
+pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
+    let change = Change::DeleteIncident { incident: named(&ask)?, precondition: ask.precondition(None) };
+    Ok(gone(&ask.change(change).await?))
+}
+
+/// POST `/incidents/{incident}/createTeam`: there is no Microsoft Teams to make a team in.
+pub async fn create_team(ask: Ask) -> Result<Response, Box<Problem>> {
+    found(&ask).await?;
+    Err(bad_request("Larum is not connected to Microsoft Teams, so no team can be created."))
+}

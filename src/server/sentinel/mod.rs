@@ -1,0 +1,115 @@
+//! Microsoft Sentinel's incident API, at the address Azure Resource Manager gives it: one file per resource.
+
+pub(super) mod actions;
+pub(super) mod automation_rules;
+mod body;
+pub(super) mod bookmarks;
+pub(super) mod comments;
+pub(super) mod entities;
+pub(super) mod incidents;
+mod list;
+pub(super) mod onboarding;
+pub(super) mod relations;
+pub(super) mod tasks;
+
+use axum::{
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    response::Response,
+};
+use chrono::NaiveDate;
+use serde_json::json;
+
+pub use body::{ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, RunPlaybook, TaskWrite};
+pub use entities::{EntityList, IncidentEntities};
+pub use list::ListOf;
+
+use super::{
+    ask::{Ask, bad_request, not_found},
+    problem::{Problem, json as json_answer},
+};
+
+/// The parameter every operation needs.
+const API_VERSION: &str = "api-version";
+/// The first api-version that Sentinel had.
+const FIRST_VERSION: NaiveDate = match NaiveDate::from_ymd_opt(2019, 1, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
+
+/// Checks what every operation is asked with: a known api-version and the workspace that is here.
+///
+/// # Errors
+/// 400 for the version, 404 for another workspace.
+pub(super) fn addressed(ask: &Ask) -> Result<(), Box<Problem>> {
+    let version = ask.query(API_VERSION).unwrap_or_default();
+    if version.is_empty() {
+        let message = "The api-version query parameter (?api-version=) is required for all requests.";
+        return Err(coded("MissingApiVersionParameter", message));
+    }
+    if !is_version(version) {
+        let message = format!(
+            "The api-version '{version}' is invalid. It is a date, YYYY-MM-DD, from 2019-01-01 on, and may end in '-preview'."
+        );
+        return Err(coded("InvalidApiVersionParameter", message));
+    }
+    let workspace = ask.workspace();
+    let named = [
+        (&workspace.subscription, "subscription", "Subscription"),
+        (&workspace.resource_group, "resourceGroup", "Resource group"),
+        (&workspace.name, "workspace", "Workspace"),
+    ];
+    for (ours, parameter, what) in named {
+        let given = ask.parameter(parameter);
+        if !ours.eq_ignore_ascii_case(given) {
+            return Err(not_found(format_args!("{what} {given}")));
+        }
+    }
+    Ok(())
+}
+
+fn coded(code: &'static str, message: impl Into<String>) -> Box<Problem> {
+    let mut problem = bad_request(message);
+    problem.code = code;
+    problem
+}
+
+/// Any date Sentinel could have had a version at.
+fn is_version(text: &str) -> bool {
+    let day = text.strip_suffix("-preview").unwrap_or(text);
+    day.len() == 10 && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok_and(|date| date >= FIRST_VERSION)
+}
+
+/// What Azure Resource Manager says when an address does not take a method.
+pub(super) fn wrong_method(uri: &Uri, origin: &str, method: &Method, allow: &str) -> Response {
+    let version = uri.query().unwrap_or_default().split('&').find_map(|pair| {
+        pair.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case(API_VERSION)).map(|(_, version)| version)
+    });
+    let message = format!(
+        "The HTTP resource that matches the request URI '{origin}{}' with API version '{}' does not support HTTP method '{method}'.",
+        uri.path(),
+        version.unwrap_or_default(),
+    );
+    let error = json!({"error": {"code": "UnsupportedApiVersion", "message": message, "innerError": null}});
+    let mut response = json_answer(StatusCode::METHOD_NOT_ALLOWED, &error);
+    if let Ok(allow) = HeaderValue::try_from(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_version;
+
+    #[test]
+    fn every_version_since_sentinel_began_is_taken_and_nothing_else() {
+        for version in ["2019-01-01-preview", "2020-01-01", "2022-07-01-preview", "2025-10-01-preview", "2031-02-28"] {
+            assert!(is_version(version), "{version}");
+        }
+        for version in
+            ["", "2018-12-31", "2022-02-30", "2022-7-1", "2022-07-01-beta", "2022-07-01-Preview ", "latest", "20220701"]
+        {
+            assert!(!is_version(version), "{version}");
+        }
+    }
+}

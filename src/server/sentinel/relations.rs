@@ -1,0 +1,82 @@
+//! What an incident is related to: alerts and bookmarks.
+
+use axum::{http::StatusCode, response::Response};
+
+use super::{
+    body::{Envelope, RelationWrite},
+    incidents::{found, missing, named},
+    list::{listing, page},
+};
+use crate::{
+    incident::{Change, IncidentRef, RelatedKind, ResourceName, Workspace, Written, properties},
+    server::{
+        ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        problem::{Problem, json},
+    },
+};
+
+/// GET `/incidents/{incident}/relations`.
+pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
+    let listing = listing(&ask, properties::RELATION)?;
+    let incident = found(&ask).await?;
+    let relations = ask.store().relations(&IncidentRef::Number(incident.number), listing).await.map_err(not_stored)?;
+    let relations = relations.ok_or_else(|| missing(&ask))?;
+    Ok(page(&ask, relations, |relation| relation.to_resource(&incident.name, ask.workspace())))
+}
+
+/// GET `/incidents/{incident}/relations/{relation}`.
+pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
+    let (incident, name) = (found(&ask).await?, ask.name("relation")?);
+    let relation = ask.store().relation(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
+    let relation = relation.ok_or_else(|| not_found(format_args!("Relation {name}")))?;
+    Ok(json(StatusCode::OK, &relation.resource(&incident.name, ask.workspace())))
+}
+
+/// PUT `/incidents/{incident}/relations/{relation}`.
+pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let (incident, name) = (named(&ask)?, ask.name("relation")?);
+    let Envelope { etag, properties } = ask.json::<Envelope<RelationWrite>>().await?;
+    let (kind, related) = target(&properties.related_resource_id, ask.workspace())?;
+    let precondition = ask.precondition(etag);
+    match ask.change(Change::PutRelation { incident, name, kind, related, precondition }).await? {
+        Written::Relation { incident, relation, created } => {
+            Ok(put(created, &relation.resource(&incident.name, ask.workspace())))
+        }
+        _ => Err(unexpected()),
+    }
+}
+
+/// DELETE `/incidents/{incident}/relations/{relation}`.
+pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
+    let change = Change::DeleteRelation { incident: named(&ask)?, name: ask.name("relation")? };
+    Ok(gone(&ask.change(change).await?))
+}
+
+/// The alert or bookmark that a resource id names. The provider's name before the workspace is not looked at, because
+/// Microsoft's own example misspells it.
+fn target(id: &str, workspace: &Workspace) -> Result<(RelatedKind, ResourceName), Box<Problem>> {
+    let segments: Vec<&str> = id.split('/').collect();
+    let after = |name: &str| {
+        let at = segments.iter().position(|segment| segment.eq_ignore_ascii_case(name));
+        at.and_then(|at| segments.get(at + 1)).copied().unwrap_or_default()
+    };
+    let kind = match segments.as_slice() {
+        [.., collection, _] if collection.eq_ignore_ascii_case("entities") => Some(RelatedKind::Alert),
+        [.., collection, _] if collection.eq_ignore_ascii_case("bookmarks") => Some(RelatedKind::Bookmark),
+        _ => None,
+    };
+    let name = segments.last().and_then(|name| ResourceName::parse(name).ok());
+    let (Some(kind), Some(name)) = (kind, name) else {
+        let message = format!(
+            "'properties.relatedResourceId': '{id}' is not the resource id of an alert (…/entities/…) or of a bookmark (…/bookmarks/…)."
+        );
+        return Err(bad_request(message));
+    };
+    let same = after("subscriptions").eq_ignore_ascii_case(&workspace.subscription)
+        && after("resourceGroups").eq_ignore_ascii_case(&workspace.resource_group)
+        && after("workspaces").eq_ignore_ascii_case(&workspace.name);
+    if !same {
+        return Err(bad_request("Related resource and incident should belong to the same workspace."));
+    }
+    Ok((kind, name))
+}
