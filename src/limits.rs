@@ -115,6 +115,12 @@ pub const API_BODY_BYTES: usize = 2 * 1024 * 1024;
 pub const API_PAGE: usize = 50;
 /// Items of a page of a list that `$top` can ask for at most.
 pub const API_PAGE_MOST: usize = 1_000;
+/// Incidents that a search or a question for related ones finds, unless `limit` asks for another number.
+pub const API_FOUND: usize = 20;
+/// Incidents that it finds at most: whoever needs more should ask more exactly.
+pub const API_FOUND_MOST: usize = 200;
+/// Entities of one alert, Sentinel's limit.
+pub const ALERT_ENTITIES: usize = 500;
 /// Bytes of an API's query; a filter is a few hundred.
 pub const API_QUERY_BYTES: usize = 32 * 1024;
 /// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any

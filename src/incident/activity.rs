@@ -8,12 +8,13 @@ use uuid::Uuid;
 use super::{Actor, RelatedKind, ResourceName};
 
 /// One entry of an incident's log. Entries are never changed and outlive the incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Activity {
     /// Grows with every entry of the workspace; 0 is the creation, which the incident itself tells of.
     pub id: i64,
     /// The incident's number.
     pub incident: u64,
+    #[schemars(with = "String")]
     pub at: DateTime<Utc>,
     pub by: Actor,
     #[serde(flatten)]
@@ -21,7 +22,7 @@ pub struct Activity {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum ActivityKind {
     Created,
@@ -33,26 +34,32 @@ pub enum ActivityKind {
         resource: Value,
     },
     CommentAdded {
+        #[schemars(with = "String")]
         comment: ResourceName,
     },
     CommentEdited {
+        #[schemars(with = "String")]
         comment: ResourceName,
         from: String,
     },
     CommentDeleted {
+        #[schemars(with = "String")]
         comment: ResourceName,
         from: String,
     },
     TaskAdded {
+        #[schemars(with = "String")]
         task: ResourceName,
         title: String,
     },
     TaskUpdated {
+        #[schemars(with = "String")]
         task: ResourceName,
         title: String,
         changes: Vec<FieldChange>,
     },
     TaskDeleted {
+        #[schemars(with = "String")]
         task: ResourceName,
         title: String,
     },
@@ -75,6 +82,7 @@ pub enum ActivityKind {
     },
     PlaybookStarted {
         playbook: String,
+        #[schemars(with = "String")]
         run: Uuid,
     },
     /// A playbook or rule was not started by a change that it led to itself.
@@ -112,7 +120,7 @@ impl ActivityKind {
 }
 
 /// A field's value before and after.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FieldChange {
     /// Under the API's name: `severity`, `owner`, `labels`.
     pub field: String,

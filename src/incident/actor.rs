@@ -6,15 +6,27 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Who or what made a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Actor {
     /// A person who signed in.
-    Person { id: Uuid, name: String },
+    Person {
+        #[schemars(with = "String")]
+        id: Uuid,
+        name: String,
+    },
     /// A client with a token.
-    Token { id: Uuid, name: String },
+    Token {
+        #[schemars(with = "String")]
+        id: Uuid,
+        name: String,
+    },
     /// A run of a playbook.
-    Playbook { playbook: String, run: Uuid },
+    Playbook {
+        playbook: String,
+        #[schemars(with = "String")]
+        run: Uuid,
+    },
     /// An automation rule, by its resource name and display name.
     Rule { rule: String, name: String },
     /// Larum itself: an incident for a report that came to nothing.

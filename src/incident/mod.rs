@@ -8,6 +8,7 @@ mod change;
 mod child;
 mod document;
 mod draft;
+mod entity;
 mod etag;
 mod name;
 pub mod properties;
@@ -136,15 +137,17 @@ impl Owner {
 }
 
 /// Where an incident came from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Provenance {
     /// The run that made it.
+    #[schemars(with = "Option<String>")]
     pub run: Option<Uuid>,
     /// The playbook's name.
     pub playbook: Option<String>,
     /// The playbook's version.
     pub version: Option<String>,
     /// The stored event (mail, submission, tick) that started the run.
+    #[schemars(with = "Option<String>")]
     pub event: Option<Uuid>,
     /// The report in a few words: a mail's subject and Message-ID, a form's path and response id.
     pub report: Option<String>,

@@ -119,7 +119,7 @@ pub struct RelatedIncident {
 }
 
 /// What two incidents have in common.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// Entities, by their friendly names.

@@ -42,14 +42,18 @@ impl Default for RunFilter {
 }
 
 /// A run in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct RunSummary {
+    #[schemars(with = "String")]
     pub run: RunId,
     pub playbook: String,
     pub version: String,
     pub status: RunStatus,
+    #[schemars(with = "String")]
     pub started: DateTime<Utc>,
+    #[schemars(with = "Option<String>")]
     pub ended: Option<DateTime<Utc>>,
+    #[schemars(with = "String")]
     pub event: EventId,
     pub report: String,
     pub incident: Option<u64>,

@@ -11,7 +11,7 @@ use super::{EventId, RunId};
 use crate::incident::{Causes, Draft, Incident, Provenance, Rejected, Write, Written};
 
 /// How far a run is. The names are Logic Apps'; `Suspended` waits for a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
 pub enum RunStatus {
     /// There is no room for it yet: the playbook's `concurrency` limit is reached.
     Waiting,

@@ -39,10 +39,10 @@ pub struct IncidentWrite {
     owner: Option<OwnerWrite>,
     #[serde(default)]
     labels: Option<Vec<LabelWrite>>,
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, deserialize_with = "optional_instant")]
     #[schemars(with = "Option<String>")]
     first_activity_time_utc: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, deserialize_with = "optional_instant")]
     #[schemars(with = "Option<String>")]
     last_activity_time_utc: Option<DateTime<Utc>>,
 }
@@ -154,13 +154,13 @@ pub struct BookmarkWrite {
     notes: Option<String>,
     #[serde(default)]
     labels: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, deserialize_with = "optional_instant")]
     #[schemars(with = "Option<String>")]
     event_time: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, deserialize_with = "optional_instant")]
     #[schemars(with = "Option<String>")]
     query_start_time: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, deserialize_with = "optional_instant")]
     #[schemars(with = "Option<String>")]
     query_end_time: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -226,7 +226,8 @@ pub struct OnboardingWrite {
 }
 
 /// One of a list of words; their case does not count.
-trait Word: Copy + 'static {
+pub trait Word: Copy + 'static {
+    /// What it says.
     const WHAT: &'static str;
     const ALL: &'static [Self];
     fn as_str(self) -> &'static str;
@@ -253,18 +254,30 @@ fn parsed<T: Word, E: Error>(text: &str) -> Result<T, E> {
     })
 }
 
-fn word<'de, T: Word, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+/// Such a word.
+///
+/// # Errors
+/// When it is another, with those that it may be.
+pub fn word<'de, T: Word, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     parsed(&String::deserialize(deserializer)?)
 }
 
-fn optional_word<'de, T: Word, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// Such a word, or nothing.
+///
+/// # Errors
+/// As [`word`]'s.
+pub fn optional_word<'de, T: Word, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::<String>::deserialize(deserializer)?.map(|text| parsed(&text)).transpose()
 }
 
 /// An instant in ISO 8601; one without a zone is in UTC, as Python's SDKs mean it.
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+///
+/// # Errors
+/// When it is no instant.
+pub fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let with_zone = DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc());
-    let read = with_zone.or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").map(|at| at.and_utc()));
+    let read =
+        with_zone.or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").map(|at| at.and_utc()));
     read.map(Some).map_err(|_| D::Error::custom(format_args!("'{text}' is not a time in ISO 8601")))
 }

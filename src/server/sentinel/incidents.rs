@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     incident::{Change, Draft, Incident, IncidentRef, Written, properties},
-    limits::INCIDENT_DESCRIPTION_CHARS,
     server::{
         ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        own::incidents::whole,
         problem::{Problem, json},
     },
 };
@@ -54,12 +54,8 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let name = ask.name("incident")?;
     let Envelope { etag, properties } = ask.json::<Envelope<IncidentWrite>>().await?;
-    let draft = Draft::from(properties);
-    // Intake cuts because nobody is there to shorten it; here there is, and the rest would be kept nowhere.
-    if draft.description.chars().count() > INCIDENT_DESCRIPTION_CHARS {
-        let message = format!("'properties.description' has more than {INCIDENT_DESCRIPTION_CHARS} characters.");
-        return Err(bad_request(message));
-    }
+    let mut draft = Draft::from(properties);
+    draft.description = whole(draft.description)?;
     let incident = Box::new(draft.check().map_err(|refusal| bad_request(refusal.to_string()))?);
     let precondition = ask.precondition(etag);
     match ask.change(Change::PutIncident { name, incident, precondition }).await? {

@@ -1,9 +1,6 @@
 //! Lists: `$filter`, `$orderby`, `$top`, `$skipToken` in, a page and the address of the next one out.
 
-use axum::{
-    http::StatusCode,
-    response::Response,
-};
+use axum::{http::StatusCode, response::Response};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
@@ -50,7 +47,9 @@ pub fn listing(ask: &Ask, properties: &'static [Property]) -> Result<Listing, Bo
     let order = given(ORDER).map(|text| Order::parse(text, properties)).transpose();
     let top = given(TOP).map(|text| {
         let number = text.parse::<usize>().ok().filter(|top| *top > 0);
-        number.ok_or_else(|| bad_request(format!("The query parameter $top must be a whole number from 1 on, not '{text}'.")))
+        number.ok_or_else(|| {
+            bad_request(format!("The query parameter $top must be a whole number from 1 on, not '{text}'."))
+        })
     });
     let after = given(SKIP).map(|text| {
         let token = BASE64_URL_SAFE_NO_PAD.decode(text);
@@ -66,7 +65,7 @@ pub fn listing(ask: &Ask, properties: &'static [Property]) -> Result<Listing, Bo
 
 /// The answer: a page, and where the next one is.
 pub fn page<T, R: Serialize>(ask: &Ask, page: Page<T>, resource: impl Fn(&T) -> R) -> Response {
-    let next_link = page.next.map(|next| next_link(ask, &next));
+    let next_link = page.next.map(|next| link(ask, SKIP, &BASE64_URL_SAFE_NO_PAD.encode(next)));
     json(StatusCode::OK, &ListOf { value: page.items.iter().map(resource).collect(), next_link })
 }
 
@@ -75,14 +74,14 @@ pub fn whole<T, R: Serialize>(items: &[T], resource: impl Fn(&T) -> R) -> Respon
     json(StatusCode::OK, &ListOf { value: items.iter().map(resource).collect(), next_link: None })
 }
 
-/// The same address as was asked, at the host that was asked, with another token.
-fn next_link(ask: &Ask, token: &[u8]) -> String {
+/// The same address as was asked, at the host that was asked, with another value of one parameter.
+pub fn link(ask: &Ask, parameter: &str, value: &str) -> String {
     let path = ask.uri.path().replace('{', "%7B").replace('}', "%7D");
     let mut link = format!("{}{path}?", ask.origin());
-    for (name, value) in ask.query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(SKIP)) {
+    for (name, value) in ask.query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(parameter)) {
         let (name, value) = (utf8_percent_encode(name, NAME), utf8_percent_encode(value, VALUE));
         link.push_str(&format!("{name}={value}&"));
     }
-    link.push_str(&format!("{SKIP}={}", BASE64_URL_SAFE_NO_PAD.encode(token)));
+    link.push_str(&format!("{parameter}={}", utf8_percent_encode(value, VALUE)));
     link
 }

@@ -19,9 +19,12 @@ use axum::{
 use chrono::NaiveDate;
 use serde_json::json;
 
-pub use body::{ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, RunPlaybook, TaskWrite};
+pub use body::{
+    ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, RunPlaybook,
+    TaskWrite, optional_instant, optional_word, word,
+};
 pub use entities::{EntityList, IncidentEntities};
-pub use list::ListOf;
+pub use list::{ListOf, link, listing, page};
 
 use super::{
     ask::{Ask, bad_request, not_found},

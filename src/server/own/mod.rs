@@ -1,0 +1,52 @@
+//! Larum's own API under `/api`: what Sentinel's has no place for, and what the command line needs.
+
+pub(super) mod activity;
+pub(super) mod alerts;
+pub(super) mod attachments;
+pub(super) mod incidents;
+pub(super) mod runs;
+
+use crate::{
+    incident::{Incident, IncidentRef},
+    server::{
+        ask::{Ask, bad_request, not_found, not_stored},
+        problem::Problem,
+    },
+};
+
+/// The incident an address names, by its number or its name.
+///
+/// # Errors
+/// 400 when it is neither.
+fn named(ask: &Ask) -> Result<IncidentRef, Box<Problem>> {
+    match ask.parameter("incident").parse() {
+        Ok(number) => Ok(IncidentRef::Number(number)),
+        Err(_) => Ok(IncidentRef::Name(ask.name("incident")?)),
+    }
+}
+
+/// The incident an address names, as it is now.
+///
+/// # Errors
+/// 404 when there is none.
+async fn found(ask: &Ask) -> Result<Incident, Box<Problem>> {
+    let incident = ask.store().find_incident(&named(ask)?).await.map_err(not_stored)?;
+    incident.ok_or_else(|| missing(ask))
+}
+
+/// There is no such incident.
+fn missing(ask: &Ask) -> Box<Problem> {
+    not_found(format_args!("Incident {}", ask.parameter("incident")))
+}
+
+/// The number a query parameter gives, at most `most`.
+///
+/// # Errors
+/// 400 when it is no whole number from 1 on.
+fn number(ask: &Ask, name: &str, default: usize, most: usize) -> Result<usize, Box<Problem>> {
+    let Some(text) = ask.query(name).filter(|text| !text.is_empty()) else { return Ok(default) };
+    let number = text.parse::<usize>().ok().filter(|number| *number > 0).map(|number| number.min(most));
+    number.ok_or_else(|| {
+        bad_request(format!("The query parameter {name} must be a whole number from 1 on, not '{text}'."))
+    })
+}
