@@ -34,32 +34,26 @@ pub enum ActivityKind {
         resource: Value,
     },
     CommentAdded {
-        #[schemars(with = "String")]
         comment: ResourceName,
     },
     CommentEdited {
-        #[schemars(with = "String")]
         comment: ResourceName,
         from: String,
     },
     CommentDeleted {
-        #[schemars(with = "String")]
         comment: ResourceName,
         from: String,
     },
     TaskAdded {
-        #[schemars(with = "String")]
         task: ResourceName,
         title: String,
     },
     TaskUpdated {
-        #[schemars(with = "String")]
         task: ResourceName,
         title: String,
         changes: Vec<FieldChange>,
     },
     TaskDeleted {
-        #[schemars(with = "String")]
         task: ResourceName,
         title: String,
     },

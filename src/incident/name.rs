@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// How a resource is called in the API. Clients choose it when they create one, usually a GUID. Names compare ignoring
 /// case, as Azure Resource Manager's do; a GUID is always shown in lower case.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum ResourceName {
     Guid(Uuid),

@@ -1,6 +1,6 @@
 //! A request as an API's handler sees it: who asks for what, already admitted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     body::Body,
@@ -34,7 +34,8 @@ pub struct Ask {
     pub(super) query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub uri: Uri,
-    pub(super) body: Body,
+    /// A body is no thing to share; only its one reader gets at it.
+    pub(super) body: Mutex<Body>,
 }
 
 impl Ask {
@@ -87,7 +88,7 @@ impl Ask {
                 message,
             ));
         }
-        let body = std::mem::take(&mut self.body);
+        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
         let held = self.site.bodies.read(body, &self.headers, API_BODY_BYTES).await?;
         if held.bytes.is_empty() {
             return Err(bad_request("The request body is missing; it must be a JSON object."));

@@ -1,6 +1,6 @@
 //! From a request to the API's handler: find the route, admit the caller, hand over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::{
     extract::{Request, State},
@@ -50,7 +50,15 @@ async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Prob
         return Err(bad_request(format!("The query has more than {API_QUERY_BYTES} bytes.")));
     }
     let query = queries(parts.uri.query()).map_err(|_| bad_request("The query is not valid UTF-8, or too long."))?;
-    let ask = Ask { site: site.clone(), caller, parameters, query, headers: parts.headers, uri: parts.uri, body };
+    let ask = Ask {
+        site: site.clone(),
+        caller,
+        parameters,
+        query,
+        headers: parts.headers,
+        uri: parts.uri,
+        body: Mutex::new(body),
+    };
     if is_arm(route.path) {
         sentinel::addressed(&ask)?;
     }
@@ -63,7 +71,7 @@ fn is_api(path: &str) -> bool {
 }
 
 /// Whether an address is Azure Resource Manager's.
-fn is_arm(path: &str) -> bool {
+pub(super) fn is_arm(path: &str) -> bool {
     path.split('/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case(ARM))
 }
 

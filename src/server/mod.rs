@@ -13,6 +13,7 @@ mod gate;
 mod guard;
 mod hook_answer;
 mod hooks;
+mod openapi;
 mod own;
 mod pages;
 mod problem;

@@ -76,6 +76,12 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// One that must be given.
+    #[must_use]
+    pub const fn required(name: &'static str, about: &'static str) -> Self {
+        Self { name, required: true, about }
+    }
+
     /// One that may be left out.
     #[must_use]
     pub const fn optional(name: &'static str, about: &'static str) -> Self {

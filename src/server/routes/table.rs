@@ -1,15 +1,78 @@
 //! Everything Larum serves.
 
 use axum::routing::{any, get, post};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 
-use super::{Access, Answer, Route};
+use super::{Access, Answer, Parameter, Route};
 use crate::{
+    access::Role::{Contributor, Reader, Responder},
+    incident::{
+        Activity, CommentProperties, DocumentResource, EntityResource, IncidentProperties, RelationProperties,
+        Resource, TaskProperties,
+    },
     limits::HOOK_REQUEST,
-    server::{approvals, first_admin, forms, hooks, index, metrics, ready, stylesheet},
+    server::{
+        approvals, first_admin, forms, hooks, index, metrics, openapi,
+        own::{activity, alerts, attachments, incidents as numbered, runs},
+        ready,
+        sentinel::{
+            ActionWrite, BookmarkWrite, CommentWrite, EntityList, Envelope, IncidentEntities, IncidentWrite, ListOf,
+            OnboardingWrite, RelationWrite, TaskWrite, actions, automation_rules, bookmarks, comments, entities,
+            incidents, onboarding, relations, tasks,
+        },
+        stylesheet,
+    },
+    store::query::RunSummary,
 };
 
 /// What a webhook may be called by.
 const ANY: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+const FILTER: Parameter = Parameter::optional("$filter", "An OData condition on the items.");
+const ORDER: Parameter = Parameter::optional("$orderby", "Properties to sort by, each with asc or desc.");
+const TOP: Parameter = Parameter::optional("$top", "Items of a page, 50 when it is not given and at most 1,000.");
+const SKIP: Parameter = Parameter::optional("$skipToken", "Where the page before ended; nextLink carries it.");
+/// What lists of the Sentinel API take.
+const LIST: &[Parameter] = &[FILTER, ORDER, TOP, SKIP];
+const LIMIT: Parameter = Parameter::optional("limit", "How many at most.");
+
+type Incident = Resource<IncidentProperties<'static>>;
+type Comment = Resource<CommentProperties<'static>>;
+type Task = Resource<TaskProperties<'static>>;
+type Relation = Resource<RelationProperties>;
+
+/// An address of the Sentinel API.
+macro_rules! sentinel {
+    ($rest:literal) => {
+        concat!(
+            "/subscriptions/{subscription}/resourceGroups/{resourceGroup}/providers/Microsoft.OperationalInsights",
+            "/workspaces/{workspace}/providers/Microsoft.SecurityInsights",
+            $rest
+        )
+    };
+}
+
+/// A handler of an API as the table keeps it.
+macro_rules! by {
+    ($handler:path) => {
+        |ask| Box::pin($handler(ask))
+    };
+}
+
+/// The schema of a type.
+fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// What a PUT answers.
+macro_rules! written {
+    ($type:ty) => {
+        &[Answer::json(200, of::<$type>), Answer::json(201, of::<$type>)]
+    };
+}
+
+/// What a DELETE answers.
+const GONE: &[Answer] = &[Answer::nothing(200), Answer::nothing(204)];
 
 /// The one table: who may do what at which address. The router, the rights and `/openapi.json` follow from it.
 pub static TABLE: &[Route] = &[
@@ -49,4 +112,399 @@ pub static TABLE: &[Route] = &[
         .access(Access::Metrics)
         .group("Health")
         .answers(&[Answer::other(200, "application/openmetrics-text")]),
+    Route::page(&["GET"], "/openapi.json", "This document", || get(openapi::show))
+        .group("Health")
+        .answers(&[Answer::other(200, "application/json")]),
+    // --- Sentinel: incidents and what hangs on them ---
+    Route::api(&["GET"], sentinel!("/incidents"), Reader, "Lists incidents", by!(incidents::list))
+        .group("Sentinel: incidents")
+        .query(LIST)
+        .answers(&[Answer::json(200, of::<ListOf<Incident>>)]),
+    Route::api(&["GET"], sentinel!("/incidents/{incident}"), Reader, "One incident", by!(incidents::get))
+        .group("Sentinel: incidents")
+        .answers(&[Answer::json(200, of::<Incident>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/incidents/{incident}"),
+        Responder,
+        "Creates an incident or replaces it",
+        by!(incidents::put_one),
+    )
+    .group("Sentinel: incidents")
+    .takes(of::<Envelope<IncidentWrite>>)
+    .answers(written!(Incident)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/incidents/{incident}"),
+        Contributor,
+        "Deletes an incident",
+        by!(incidents::delete),
+    )
+    .group("Sentinel: incidents")
+    .answers(GONE),
+    Route::api(
+        &["POST"],
+        sentinel!("/incidents/{incident}/alerts"),
+        Reader,
+        "Lists an incident's alerts",
+        by!(entities::alerts_of),
+    )
+    .group("Sentinel: incidents")
+    .answers(&[Answer::json(200, of::<EntityList>)]),
+    Route::api(
+        &["POST"],
+        sentinel!("/incidents/{incident}/bookmarks"),
+        Reader,
+        "Lists an incident's bookmarks",
+        by!(entities::bookmarks_of),
+    )
+    .group("Sentinel: incidents")
+    .answers(&[Answer::json(200, of::<EntityList>)]),
+    Route::api(
+        &["POST"],
+        sentinel!("/incidents/{incident}/entities"),
+        Reader,
+        "Lists the entities of an incident's alerts",
+        by!(entities::entities_of),
+    )
+    .group("Sentinel: incidents")
+    .answers(&[Answer::json(200, of::<IncidentEntities>)]),
+    Route::api(
+        &["POST"],
+        sentinel!("/incidents/{incident}/createTeam"),
+        Responder,
+        "Always refused: Larum is not connected to Microsoft Teams",
+        by!(incidents::create_team),
+    )
+    .group("Sentinel: incidents"),
+    Route::api(&["GET"], sentinel!("/incidents/{incident}/comments"), Reader, "Lists comments", by!(comments::list))
+        .group("Sentinel: comments")
+        .query(LIST)
+        .answers(&[Answer::json(200, of::<ListOf<Comment>>)]),
+    Route::api(
+        &["GET"],
+        sentinel!("/incidents/{incident}/comments/{comment}"),
+        Reader,
+        "One comment",
+        by!(comments::get),
+    )
+    .group("Sentinel: comments")
+    .answers(&[Answer::json(200, of::<Comment>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/incidents/{incident}/comments/{comment}"),
+        Responder,
+        "Creates a comment or replaces it",
+        by!(comments::put_one),
+    )
+    .group("Sentinel: comments")
+    .takes(of::<Envelope<CommentWrite>>)
+    .answers(written!(Comment)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/incidents/{incident}/comments/{comment}"),
+        Contributor,
+        "Deletes a comment",
+        by!(comments::delete),
+    )
+    .group("Sentinel: comments")
+    .answers(GONE),
+    Route::api(&["GET"], sentinel!("/incidents/{incident}/relations"), Reader, "Lists relations", by!(relations::list))
+        .group("Sentinel: relations")
+        .query(LIST)
+        .answers(&[Answer::json(200, of::<ListOf<Relation>>)]),
+    Route::api(
+        &["GET"],
+        sentinel!("/incidents/{incident}/relations/{relation}"),
+        Reader,
+        "One relation",
+        by!(relations::get),
+    )
+    .group("Sentinel: relations")
+    .answers(&[Answer::json(200, of::<Relation>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/incidents/{incident}/relations/{relation}"),
+        Responder,
+        "Creates a relation or replaces it",
+        by!(relations::put_one),
+    )
+    .group("Sentinel: relations")
+    .takes(of::<Envelope<RelationWrite>>)
+    .answers(written!(Relation)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/incidents/{incident}/relations/{relation}"),
+        Contributor,
+        "Deletes a relation",
+        by!(relations::delete),
+    )
+    .group("Sentinel: relations")
+    .answers(GONE),
+    Route::api(&["GET"], sentinel!("/incidents/{incident}/tasks"), Reader, "Lists tasks", by!(tasks::list))
+        .group("Sentinel: tasks")
+        .answers(&[Answer::json(200, of::<ListOf<Task>>)]),
+    Route::api(&["GET"], sentinel!("/incidents/{incident}/tasks/{task}"), Reader, "One task", by!(tasks::get))
+        .group("Sentinel: tasks")
+        .answers(&[Answer::json(200, of::<Task>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/incidents/{incident}/tasks/{task}"),
+        Responder,
+        "Creates a task or replaces it",
+        by!(tasks::put_one),
+    )
+    .group("Sentinel: tasks")
+    .takes(of::<Envelope<TaskWrite>>)
+    .answers(written!(Task)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/incidents/{incident}/tasks/{task}"),
+        Contributor,
+        "Deletes a task",
+        by!(tasks::delete),
+    )
+    .group("Sentinel: tasks")
+    .answers(GONE),
+    // --- Sentinel: entities, bookmarks, rules ---
+    Route::api(&["GET"], sentinel!("/entities/{entity}"), Reader, "One entity or alert", by!(entities::get))
+        .group("Sentinel: entities")
+        .answers(&[Answer::json(200, of::<EntityResource>)]),
+    Route::api(&["GET"], sentinel!("/bookmarks"), Reader, "Lists bookmarks", by!(bookmarks::list))
+        .group("Sentinel: bookmarks")
+        .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
+    Route::api(&["GET"], sentinel!("/bookmarks/{bookmark}"), Reader, "One bookmark", by!(bookmarks::get))
+        .group("Sentinel: bookmarks")
+        .answers(&[Answer::json(200, of::<DocumentResource>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/bookmarks/{bookmark}"),
+        Responder,
+        "Creates a bookmark or replaces it",
+        by!(bookmarks::put_one),
+    )
+    .group("Sentinel: bookmarks")
+    .takes(of::<Envelope<BookmarkWrite>>)
+    .answers(written!(DocumentResource)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/bookmarks/{bookmark}"),
+        Contributor,
+        "Deletes a bookmark",
+        by!(bookmarks::delete),
+    )
+    .group("Sentinel: bookmarks")
+    .answers(GONE),
+    Route::api(&["GET"], sentinel!("/automationRules"), Reader, "Lists automation rules", by!(automation_rules::list))
+        .group("Sentinel: automation rules")
+        .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
+    Route::api(
+        &["GET"],
+        sentinel!("/automationRules/{rule}"),
+        Reader,
+        "One automation rule",
+        by!(automation_rules::get),
+    )
+    .group("Sentinel: automation rules")
+    .answers(&[Answer::json(200, of::<DocumentResource>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/automationRules/{rule}"),
+        Contributor,
+        "Creates an automation rule or replaces it",
+        by!(automation_rules::put_one),
+    )
+    .group("Sentinel: automation rules")
+    .takes(of::<Envelope<Value>>)
+    .answers(written!(DocumentResource)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/automationRules/{rule}"),
+        Contributor,
+        "Deletes an automation rule",
+        by!(automation_rules::delete),
+    )
+    .group("Sentinel: automation rules")
+    .answers(&[Answer::json(200, of::<Value>)]),
+    Route::api(
+        &["GET"],
+        sentinel!("/alertRules/{rule}/actions"),
+        Reader,
+        "Lists actions of an alert rule",
+        by!(actions::list),
+    )
+    .group("Sentinel: alert rules")
+    .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
+    Route::api(
+        &["GET"],
+        sentinel!("/alertRules/{rule}/actions/{action}"),
+        Reader,
+        "One action of an alert rule",
+        by!(actions::get),
+    )
+    .group("Sentinel: alert rules")
+    .answers(&[Answer::json(200, of::<DocumentResource>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/alertRules/{rule}/actions/{action}"),
+        Contributor,
+        "Creates an action of an alert rule or replaces it",
+        by!(actions::put_one),
+    )
+    .group("Sentinel: alert rules")
+    .takes(of::<Envelope<ActionWrite>>)
+    .answers(written!(DocumentResource)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/alertRules/{rule}/actions/{action}"),
+        Contributor,
+        "Deletes an action of an alert rule",
+        by!(actions::delete),
+    )
+    .group("Sentinel: alert rules")
+    .answers(GONE),
+    Route::api(&["GET"], sentinel!("/onboardingStates"), Reader, "Lists onboarding states", by!(onboarding::list))
+        .group("Sentinel: onboarding")
+        .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
+    Route::api(&["GET"], sentinel!("/onboardingStates/{state}"), Reader, "One onboarding state", by!(onboarding::get))
+        .group("Sentinel: onboarding")
+        .answers(&[Answer::json(200, of::<DocumentResource>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/onboardingStates/{state}"),
+        Contributor,
+        "Creates an onboarding state or replaces it",
+        by!(onboarding::put_one),
+    )
+    .group("Sentinel: onboarding")
+    .takes(of::<Envelope<OnboardingWrite>>)
+    .answers(written!(DocumentResource)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/onboardingStates/{state}"),
+        Contributor,
+        "Forgets what was written of the onboarding state",
+        by!(onboarding::delete),
+    )
+    .group("Sentinel: onboarding")
+    .answers(GONE),
+    // --- Larum's own API ---
+    Route::api(
+        &["GET"],
+        "/api/incidents/search",
+        Reader,
+        "Incidents in which all of some words occur",
+        by!(numbered::search),
+    )
+    .group("Incidents")
+    .query(&[Parameter::required("q", "The words."), LIMIT])
+    .answers(&[Answer::json(200, of::<ListOf<numbered::Hit<'static>>>)]),
+    Route::api(&["POST"], "/api/incidents", Responder, "Creates an incident", by!(numbered::create))
+        .group("Incidents")
+        .takes(of::<numbered::NewIncident>)
+        .answers(&[Answer::json(201, of::<numbered::Shown<'static>>)]),
+    Route::api(&["GET"], "/api/incidents/{incident}", Reader, "One incident, by number or name", by!(numbered::get))
+        .group("Incidents")
+        .answers(&[Answer::json(200, of::<numbered::Shown<'static>>)]),
+    Route::api(
+        &["PATCH"],
+        "/api/incidents/{incident}",
+        Responder,
+        "Changes what is given of an incident",
+        by!(numbered::patch),
+    )
+    .group("Incidents")
+    .takes(of::<numbered::IncidentPatch>)
+    .answers(&[Answer::json(200, of::<numbered::Shown<'static>>)]),
+    Route::api(&["DELETE"], "/api/incidents/{incident}", Contributor, "Deletes an incident", by!(numbered::delete))
+        .group("Incidents")
+        .answers(GONE),
+    Route::api(&["POST"], "/api/incidents/{incident}/comments", Responder, "Adds a comment", by!(numbered::comment))
+        .group("Incidents")
+        .takes(of::<numbered::NewComment>)
+        .answers(&[Answer::json(201, of::<Comment>)]),
+    Route::api(
+        &["POST"],
+        "/api/incidents/{incident}/merge",
+        Responder,
+        "Merges other incidents into this one",
+        by!(numbered::merge),
+    )
+    .group("Incidents")
+    .takes(of::<numbered::Merge>)
+    .answers(&[Answer::json(200, of::<numbered::Shown<'static>>)]),
+    Route::api(
+        &["GET"],
+        "/api/incidents/{incident}/activity",
+        Reader,
+        "Who or what changed which field, oldest first",
+        by!(activity::list),
+    )
+    .group("Incidents")
+    .query(&[Parameter::optional("after", "The id of the last entry seen."), LIMIT])
+    .answers(&[Answer::json(200, of::<ListOf<Activity>>)]),
+    Route::api(
+        &["GET"],
+        "/api/incidents/{incident}/related",
+        Reader,
+        "Incidents that have something in common with this one, and what",
+        by!(numbered::related),
+    )
+    .group("Incidents")
+    .query(&[LIMIT])
+    .answers(&[Answer::json(200, of::<ListOf<numbered::Related<'static>>>)]),
+    Route::api(
+        &["GET"],
+        "/api/incidents/{incident}/attachments",
+        Reader,
+        "What was attached to the mail an incident came from",
+        by!(attachments::list),
+    )
+    .group("Incidents")
+    .answers(&[Answer::json(200, of::<ListOf<attachments::Attached>>)]),
+    Route::api(
+        &["GET"],
+        "/api/incidents/{incident}/attachments/{attachment}",
+        Reader,
+        "An attachment, by its place in the list (from 0) or its SHA-256",
+        by!(attachments::get),
+    )
+    .group("Incidents")
+    .answers(&[Answer::other(200, "application/octet-stream")]),
+    Route::api(&["GET"], "/api/alerts", Reader, "Lists alerts, newest first", by!(alerts::list))
+        .group("Alerts")
+        .query(LIST)
+        .answers(&[Answer::json(200, of::<ListOf<alerts::Shown>>)]),
+    Route::api(&["POST"], "/api/alerts", Responder, "Takes an alert in", by!(alerts::post))
+        .group("Alerts")
+        .takes(of::<alerts::AlertWrite>)
+        .answers(written!(alerts::Shown)),
+    Route::api(&["GET"], "/api/alerts/{alert}", Reader, "One alert", by!(alerts::get))
+        .group("Alerts")
+        .answers(&[Answer::json(200, of::<alerts::Shown>)]),
+    Route::api(
+        &["PUT"],
+        "/api/alerts/{alert}",
+        Responder,
+        "Takes an alert in under a name, or replaces it",
+        by!(alerts::put_one),
+    )
+    .group("Alerts")
+    .takes(of::<alerts::AlertWrite>)
+    .answers(written!(alerts::Shown)),
+    Route::api(&["GET"], "/api/runs", Reader, "Lists runs, newest first", by!(runs::list))
+        .group("Runs")
+        .query(&[
+            Parameter::optional("status", "Only runs that stand so."),
+            Parameter::optional("playbook", "Only runs of this playbook."),
+            Parameter::optional("before", "Only runs older than this one."),
+            LIMIT,
+        ])
+        .answers(&[Answer::json(200, of::<ListOf<RunSummary>>)]),
+    Route::api(&["GET"], "/api/runs/{run}", Reader, "One run, with what became of its actions", by!(runs::get))
+        .group("Runs")
+        .answers(&[Answer::json(200, of::<runs::RunShown>)]),
+    Route::api(&["POST"], "/api/runs/{run}/cancel", Responder, "Asks that a run end", by!(runs::cancel))
+        .group("Runs")
+        .answers(&[Answer::json(202, of::<runs::RunShown>)]),
 ];

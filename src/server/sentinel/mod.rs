@@ -20,8 +20,8 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 pub use body::{
-    ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, RunPlaybook,
-    TaskWrite, optional_instant, optional_word, word,
+    ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, TaskWrite,
+    optional_instant, optional_word, word,
 };
 pub use entities::{EntityList, IncidentEntities};
 pub use list::{ListOf, link, listing, page};
