@@ -338,3 +338,5 @@ pub const FILTER_NESTING: usize = 64;
 pub const ORDER_KEYS: usize = 8;
 /// Events of the workspace read at once; each is dealt with in a transaction of its own.
 pub const WORKSPACE_EVENTS: usize = 64;
+/// Items of a page of a list that was asked for without a size.
+pub const LIST_PAGE: usize = 50;

@@ -1,4 +1,8 @@
 //! Conditions and sort orders over the workspace, full-text search, and what incidents have in common.
 
+#[path = "query/filters.rs"]
+mod filters;
+#[path = "query/kit.rs"]
+mod kit;
 #[path = "query/syntax.rs"]
 mod syntax;

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// What was asked for does not exist.
     #[error("there is no {0}")]
     NotFound(String),
+    /// A page was asked for with a continuation that does not belong to this list and order, or that is damaged.
+    #[error("the continuation does not belong to this list and its order")]
+    BadContinuation,
     /// Anything else: a damaged file, a bug.
     #[error("the database failed: {0}")]
     Failed(Arc<str>),

@@ -8,6 +8,8 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::functions;
+
 mod embedded {
     refinery::embed_migrations!("src/store/sqlite/migrations");
 }
@@ -93,6 +95,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    functions::register(&connection)?;
     Ok(connection)
 }
 

@@ -15,7 +15,7 @@ use crate::{
         Actor, Classification, ClassificationReason, Draft, Incident, IncidentRef, Owner, Provenance, ResourceName,
         Severity, Status, Summary,
     },
-    store::{RunId, StoreError, query::IncidentFilter},
+    store::{RunId, StoreError},
 };
 
 /// What [`incident`] reads, of a table or alias `incident`.
@@ -303,31 +303,6 @@ pub(super) fn related_to(connection: &Connection, related: &ResourceName) -> Res
          ORDER BY number"
     );
     Ok(connection.prepare_cached(&sql)?.query_map([Named(related.clone())], incident)?.collect::<Result<_, _>>()?)
-}
-
-/// A page of the queue, newest first. Without a filter the numbers themselves are the order; with one, the newest of
-/// every status and severity that fits are found in the index and merged, so that a page costs the same however many
-/// incidents there are.
-pub(super) fn list(connection: &Connection, filter: &IncidentFilter) -> Result<Vec<Incident>, StoreError> {
-    let below = filter.below.map_or(i64::MAX, codec::int);
-    let limit = codec::limit(filter.limit);
-    let found = if filter.status.is_none() && filter.severity.is_none() {
-        "number < ?1".to_owned()
-    } else {
-        let statuses = filter.status.as_ref().map_or(Status::ALL, std::slice::from_ref);
-        let severities = filter.severity.as_ref().map_or(Severity::ALL, std::slice::from_ref);
-        let newest = statuses.iter().flat_map(|status| {
-            severities.iter().map(move |severity| {
-                format!(
-                    "SELECT number FROM (SELECT number FROM incident WHERE status = '{status}' AND \
-                     severity = '{severity}' AND number < ?1 ORDER BY number DESC LIMIT ?2)"
-                )
-            })
-        });
-        format!("number IN ({})", newest.collect::<Vec<_>>().join(" UNION ALL "))
-    };
-    let sql = format!("SELECT {COLUMNS} FROM incident WHERE {found} ORDER BY number DESC LIMIT ?2");
-    Ok(connection.prepare_cached(&sql)?.query_map([below, limit], incident)?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn get(connection: &Connection, number: u64) -> Result<Option<Incident>, StoreError> {

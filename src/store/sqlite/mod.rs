@@ -7,6 +7,7 @@ mod concurrency;
 mod connection;
 mod error;
 mod events;
+mod functions;
 mod history;
 mod incidents;
 mod intake;
@@ -341,7 +342,7 @@ impl Store for SqliteStore {
     }
 
     async fn incidents(&self, filter: IncidentFilter) -> Result<Vec<Incident>, StoreError> {
-        self.ask(move |connection| incidents::list(connection, &filter)).await
+        self.ask(move |connection| workspace::queue(connection, &filter)).await
     }
 
     async fn incident(&self, number: u64) -> Result<Option<Incident>, StoreError> {

@@ -16,6 +16,7 @@ mod tasks;
 mod writing;
 
 pub(super) use events::tell_created;
+pub(super) use listing::queue;
 pub(super) use writing::decide;
 
 use chrono::{DateTime, Utc};
@@ -65,7 +66,8 @@ impl IncidentStore for SqliteStore {
 
     async fn comments(&self, incident: &IncidentRef, listing: Listing) -> Result<Option<Page<Comment>>, StoreError> {
         let incident = incident.clone();
-        self.ask(move |connection| listing::comments(connection, &incident, &listing)).await
+        self.ask(move |connection| of(connection, &incident, |number| listing::comments(connection, number, &listing)))
+            .await
     }
 
     async fn comment(&self, incident: &IncidentRef, name: &ResourceName) -> Result<Option<Comment>, StoreError> {
@@ -78,7 +80,8 @@ impl IncidentStore for SqliteStore {
 
     async fn relations(&self, incident: &IncidentRef, listing: Listing) -> Result<Option<Page<Relation>>, StoreError> {
         let incident = incident.clone();
-        self.ask(move |connection| listing::relations(connection, &incident, &listing)).await
+        self.ask(move |connection| of(connection, &incident, |number| listing::relations(connection, number, &listing)))
+            .await
     }
 
     async fn relation(&self, incident: &IncidentRef, name: &ResourceName) -> Result<Option<Relation>, StoreError> {
