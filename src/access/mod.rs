@@ -1,7 +1,9 @@
 //! Who may do what: roles and tokens.
 
+mod resource;
 mod token;
 
+pub use resource::{TokenResource, TokenStatus};
 pub use token::{IssueError, Issued, Lifetime, Presented, TokenRequest};
 
 use chrono::{DateTime, Utc};

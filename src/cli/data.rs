@@ -1,6 +1,7 @@
 //! The data folder a command reads, beside a running server or without one.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -34,6 +35,9 @@ pub enum Fault {
     Store(#[from] StoreError),
     #[error("{0}")]
     Input(String),
+    /// A server that cannot be reached, or that fails.
+    #[error("{0}")]
+    Server(String),
     #[error("{0}")]
     World(#[from] std::io::Error),
 }
@@ -45,7 +49,7 @@ impl Fault {
         match self {
             Self::Config(exit) => *exit,
             Self::Input(_) => Exit::InputAtFault,
-            Self::Open(_) | Self::Store(_) | Self::World(_) => Exit::WorldFailed,
+            Self::Open(_) | Self::Store(_) | Self::Server(_) | Self::World(_) => Exit::WorldFailed,
         }
     }
 }
@@ -69,6 +73,12 @@ impl DataArgs {
         self.config.load().map_err(Fault::Config)
     }
 
+    /// Whether a folder or a configuration was named.
+    #[must_use]
+    pub fn names_one(&self) -> bool {
+        self.data.is_some() || self.config.config.is_some()
+    }
+
     /// The data folder.
     #[must_use]
     pub fn folder(&self, config: &Config) -> PathBuf {
@@ -82,6 +92,14 @@ impl DataArgs {
 /// When it cannot be made.
 pub fn make_folder(folder: &Path) -> Result<(), Fault> {
     Ok(app::make_private(folder)?)
+}
+
+/// A text that was given, or what comes by the standard input when it is `-`.
+///
+/// # Errors
+/// When the standard input cannot be read or is no text.
+pub fn given(text: &str) -> Result<String, Fault> {
+    if text == "-" { Ok(io::read_to_string(io::stdin())?) } else { Ok(text.to_owned()) }
 }
 
 /// Runs a command's questions to their end.

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 pub mod check;
+mod client;
 mod config;
 pub mod data;
 pub mod eval;
@@ -15,6 +16,8 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod table;
+pub mod tokens;
+mod workspace;
 
 pub use config::{ConfigArgs, configuration};
 
@@ -72,6 +75,7 @@ enum Command {
     Run(run::Args),
     Runs(runs::Args),
     Serve(serve::Args),
+    Tokens(tokens::Args),
 }
 
 /// Runs the command line of this process.
@@ -89,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Tokens(args) => tokens::run(&args),
     };
     exit.into()
 }

@@ -18,6 +18,7 @@ mod token;
 pub use authentication::Authentication;
 pub use client::{HttpClients, Lookup};
 pub use guard::RefusedAddress;
+pub use tls::client_config;
 pub(super) use {response::status_name, service::ask};
 
 use schemars::JsonSchema;

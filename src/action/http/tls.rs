@@ -57,6 +57,14 @@ pub(super) fn config(ca_file: Option<&Path>, identity: Option<&Identity>) -> Res
     Ok(config)
 }
 
+/// The same for clients that show no certificate of their own.
+///
+/// # Errors
+/// When `ca_file` cannot be used.
+pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+    config(ca_file, None)
+}
+
 fn verified(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
     if let Some(path) = ca_file {
         let unusable = |why: String| format!("the `ca_file` {}: {why}", path.display());

@@ -5,6 +5,8 @@ pub(super) mod alerts;
 pub(super) mod attachments;
 pub(super) mod incidents;
 pub(super) mod runs;
+pub(super) mod tokens;
+pub(super) mod workspace;
 
 use crate::{
     incident::{Incident, IncidentRef},

@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use super::{Access, Answer, Parameter, Route};
 use crate::{
-    access::Role::{Contributor, Reader, Responder},
+    access::{
+        Role::{Administrator, Contributor, Reader, Responder},
+        TokenResource,
+    },
     incident::{
         Activity, CommentProperties, DocumentResource, EntityResource, IncidentProperties, RelationProperties,
         Resource, TaskProperties,
@@ -14,7 +17,7 @@ use crate::{
     limits::HOOK_REQUEST,
     server::{
         approvals, first_admin, forms, hooks, index, metrics, openapi,
-        own::{activity, alerts, attachments, incidents as numbered, runs},
+        own::{activity, alerts, attachments, incidents as numbered, runs, tokens, workspace},
         ready,
         sentinel::{
             ActionWrite, BookmarkWrite, CommentWrite, EntityList, Envelope, IncidentEntities, IncidentWrite, ListOf,
@@ -504,7 +507,27 @@ pub static TABLE: &[Route] = &[
     Route::api(&["GET"], "/api/runs/{run}", Reader, "One run, with what became of its actions", by!(runs::get))
         .group("Runs")
         .answers(&[Answer::json(200, of::<runs::RunShown>)]),
-    Route::api(&["POST"], "/api/runs/{run}/cancel", Responder, "Asks that a run end", by!(runs::cancel))
+    Route::api(&["POST"], "/api/runs/{run}/cancel", Contributor, "Asks that a run end", by!(runs::cancel))
         .group("Runs")
         .answers(&[Answer::json(202, of::<runs::RunShown>)]),
+    // --- access ---
+    Route::api(&["GET"], "/api/workspace", Reader, "Which workspace this is, and who asks", by!(workspace::get))
+        .group("Access")
+        .answers(&[Answer::json(200, of::<workspace::WorkspaceShown<'static>>)]),
+    Route::api(&["GET"], "/api/tokens", Administrator, "The tokens that clients are let in by", by!(tokens::list))
+        .group("Access")
+        .answers(&[Answer::json(200, of::<ListOf<TokenResource<'static>>>)]),
+    Route::api(&["POST"], "/api/tokens", Administrator, "Makes a token, which is shown once", by!(tokens::create))
+        .group("Access")
+        .takes(of::<tokens::NewToken>)
+        .answers(&[Answer::json(201, of::<tokens::MadeToken<'static>>)]),
+    Route::api(
+        &["POST"],
+        "/api/tokens/{token}/revoke",
+        Administrator,
+        "Revokes the token of this name",
+        by!(tokens::revoke),
+    )
+    .group("Access")
+    .answers(&[Answer::other(200, "application/json")]),
 ];
