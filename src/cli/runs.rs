@@ -1,12 +1,14 @@
-//! `larum runs list` and `larum runs show`: what is in the data folder.
+//! `larum runs`: `list` and `show` read the data folder, `cancel` asks a running server.
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     Exit, Output,
+    client::{Again, Client, ServerArgs},
     data::{self, DataArgs, Fault},
     table::{block, instant, short, table},
 };
@@ -21,7 +23,7 @@ const ITERATIONS_SHOWN: usize = 5;
 /// Runs looked through at a time for a shortened id.
 const PAGE: usize = 1_000;
 
-/// Show runs, beside a running server or without one.
+/// Show runs from the data folder; cancel them through a running server (LARUM_URL, LARUM_TOKEN).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -34,6 +36,8 @@ enum Command {
     List(List),
     /// Show one run with its actions.
     Show(Show),
+    /// Ask a running server to end a run. What an effect under way does still comes about.
+    Cancel(Cancel),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +72,17 @@ struct Show {
     output: Output,
 }
 
+#[derive(Debug, clap::Args)]
+struct Cancel {
+    /// The run's id, or the end of it as `list` shows it.
+    run: String,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// How to print what came of it.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
 fn status(text: &str) -> Result<RunStatus, String> {
     RunStatus::parse(text)
         .ok_or_else(|| "it must be Waiting, Running, Succeeded, Failed, TimedOut, Cancelled or Suspended".to_owned())
@@ -79,6 +94,7 @@ pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::List(args) => list(args),
         Command::Show(args) => show(args),
+        Command::Cancel(args) => cancel(args),
     };
     done.map_or_else(|fault| fault.tell(), |()| Exit::Done)
 }
@@ -106,6 +122,53 @@ fn show(args: &Show) -> Result<(), Fault> {
     data::print(&shown(&run, incident, args.output))
 }
 
+fn cancel(args: &Cancel) -> Result<(), Fault> {
+    let client = args.server.client()?;
+    let answer = data::block_on(async {
+        let undone = format!("run {} was not cancelled", args.run);
+        let id = match Uuid::try_parse(&args.run) {
+            Ok(id) => id,
+            Err(_) => ask_for(&client, &args.run, &undone).await?,
+        };
+        let path = format!("/api/runs/{id}/cancel");
+        client.get_done(Method::POST, &path, None, Again::Never, &undone).await
+    })?;
+    data::print(&match args.output {
+        Output::Json => format!("{:#}\n", answer.body),
+        Output::Text => {
+            block(&format!("run {} of {} is asked to end\n", answer.text("/run"), answer.text("/playbook")))
+        }
+    })
+}
+
+/// The newest of a server's runs whose id ends so.
+async fn ask_for(client: &Client, id: &str, undone: &str) -> Result<RunId, Fault> {
+    let end = ending(id)?;
+    let mut path = format!("/api/runs?limit={PAGE}");
+    loop {
+        let page = client.get_done(Method::GET, &path, None, Again::Harmless, undone).await?;
+        let runs = page.body["value"].as_array().into_iter().flatten();
+        let mut ids = runs.filter_map(|run| run["run"].as_str()?.parse::<Uuid>().ok());
+        if let Some(found) = ids.find(|run| run.simple().to_string().ends_with(&end)) {
+            return Ok(found);
+        }
+        match page.text("/nextLink") {
+            "" => return Err(Fault::Input(format!("{undone}: the server has no such run"))),
+            // Only what is asked counts: the server may call itself by another name than we do.
+            next => path = next.split_once("/api/").map(|(_, rest)| format!("/api/{rest}")).unwrap_or_default(),
+        }
+    }
+}
+
+/// The last digits of an id, as `list` shows them.
+fn ending(id: &str) -> Result<String, Fault> {
+    let end = id.replace('-', "").to_ascii_lowercase();
+    if end.len() < 6 || !end.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(Fault::Input(format!("'{id}' is not the id of a run, nor its last 6 or more digits")));
+    }
+    Ok(end)
+}
+
 /// A run as `show` prints it.
 pub(super) fn shown(run: &StoredRun, incident: Option<u64>, output: Output) -> String {
     match output {
@@ -119,10 +182,7 @@ async fn find(store: &SqliteStore, id: &str) -> Result<Option<RunId>, Fault> {
     if let Ok(run) = Uuid::try_parse(id) {
         return Ok(Some(run));
     }
-    let end = id.replace('-', "").to_ascii_lowercase();
-    if end.len() < 6 || !end.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(Fault::Input(format!("'{id}' is not the id of a run, nor its last 6 or more digits")));
-    }
+    let end = ending(id)?;
     let mut before = None;
     loop {
         let page = store.runs(RunFilter { before, limit: PAGE, ..RunFilter::default() }).await?;
