@@ -25,6 +25,8 @@ connections:
   soc-mailbox: {maildir: {path: mail}}
   outgoing: {smtp: {host: smtp.example.com, from: soc@example.com}}
   api: {http: {base_url: 'https://api.example.com'}}
+  azure:
+    sentinel: {subscription: 00000000-0000-0000-0000-000000000000, resource_group: soc, workspace: soc, token: {env: TOKEN}}
 parameters:
   typed: {count: many}
 ";

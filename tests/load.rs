@@ -87,6 +87,7 @@ fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
             "create-incident-from-labelled-mail",
             "create-incident-from-shared-mailbox",
             "create-incident-from-webhook",
+            "triage-new-incident",
             "weekly-access-review",
         ]
     );
@@ -326,6 +327,22 @@ connections:
       secret_encoding: base64
       signs: 'v0:{X-Slack-Request-Timestamp}:{body}!'
       timestamp: {header: X-Slack-Request-Timestamp, tolerance: 1m}
+  sentinel:
+    sentinel:
+      subscription: 12345678-0000-0000-0000-000000000000
+      resource_group: soc
+      workspace: soc
+      tenant_id: contoso.example
+      client_id: larum
+      client_secret: {env: AZURE}
+      authority: https://login.microsoftonline.us
+      endpoint: https://management.usgovcloudapi.net
+      scope: https://management.core.usgovcloudapi.net/.default
+      api_version: 2022-12-01-preview
+      allow_networks: [10.0.0.0/8]
+      ca_file: ca.pem
+  branch: {sentinel: {subscription: 12345678-0000-0000-0000-000000000000, resource_group: larum, workspace: default, token: {file: branch}, endpoint: 'https://larum.example.com'}}
+  usual: {sentinel: {subscription: 12345678-0000-0000-0000-000000000000, resource_group: soc, workspace: soc, tenant_id: contoso.example, client_id: larum, client_secret: {env: AZURE}}}
 workspace: {subscription: 12345678-0000-0000-0000-000000000000, resource_group: soc, name: main}
 runs: {keep: 30d}
 parameters:

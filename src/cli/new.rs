@@ -22,6 +22,7 @@ gallery![
     "create-incident-from-labelled-mail",
     "create-incident-from-shared-mailbox",
     "create-incident-from-webhook",
+    "triage-new-incident",
     "weekly-access-review",
 ];
 

@@ -102,7 +102,7 @@ struct FilterArray {
 }
 
 /// create_incident, send_email, http, convert_html_to_text, compose, filter_array, and as they are parse_json,
-/// convert_time_zone and respond.
+/// convert_time_zone, respond, increment_variable and add_comment.
 pub fn vocabulary() -> Vec<ActionSpec> {
     let spec = |name, inputs, template_input, connections, retries| ActionSpec {
         template_input,
@@ -125,5 +125,6 @@ pub fn vocabulary() -> Vec<ActionSpec> {
         larum::action::find("convert_time_zone").unwrap().spec,
         larum::action::find("respond").unwrap().spec,
         larum::action::find("increment_variable").unwrap().spec,
+        larum::action::find("add_comment").unwrap().spec,
     ]
 }

@@ -7,6 +7,7 @@ mod admission;
 mod calls;
 mod crashes;
 mod house;
+mod incidents;
 mod journeys;
 mod mortal;
 mod outside;

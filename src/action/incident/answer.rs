@@ -74,10 +74,17 @@ pub(super) fn no_incident(incident: &IncidentRef) -> Box<Outcome> {
     })
 }
 
-/// The built-in workspace could not be asked. Asking again may go better.
+/// The built-in workspace could not be read.
 pub(super) fn store(error: &StoreError) -> Box<Outcome> {
-    let message = format!("the built-in workspace could not be read: {error}; it is asked again as `retry` says");
-    Box::new(Outcome::failed("ServiceUnavailable", message).retryable(None))
+    let outcome = |again: &str| {
+        let message = format!("the built-in workspace could not be read: {error}{again}");
+        Outcome::failed("ServiceUnavailable", message)
+    };
+    Box::new(if error.is_passing() {
+        outcome("; it is asked again as `retry` says").retryable(None)
+    } else {
+        outcome("")
+    })
 }
 
 /// A change of the built-in workspace. The action returns what was written.
