@@ -6,6 +6,8 @@
 
 mod body;
 mod reply;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Value, json};
 use url::Url;
@@ -227,8 +229,8 @@ impl<'a> Client<'a> {
                 return self.answered(reply);
             }
             if left == 0 {
-                // It was never overwritten, and may well go better in a while.
-                return Err(Box::new(self.failed(reply).retryable(None)));
+                // Nothing was overwritten, and it may well go better in a while.
+                return Err(self.failed(reply.retryable()));
             }
             left -= 1;
         }
@@ -287,6 +289,9 @@ impl<'a> Client<'a> {
             Err(()) => return Err(self.unexpected("no address to call")),
         };
         url.query_pairs_mut().append_pair("api-version", &self.connection.api_version).extend_pairs(queries);
+        // A space as `+` is for forms; not everything in front of an API reads it so.
+        let query = url.query().map(|query| query.replace('+', "%20"));
+        url.set_query(query.as_deref());
         Ok(url)
     }
 }

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::Client;
 use crate::action::{ErrorInfo, Outcome, http};
 
+/// What follows a fault that may pass.
+const AGAIN: &str = "; it is asked again as `retry` says";
+
 /// An answer of the service.
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -30,6 +33,12 @@ impl Reply {
         (200..300).contains(&self.status)
     }
 
+    /// The same, to be tried again as the retry policy says.
+    pub(super) fn retryable(mut self) -> Self {
+        self.outcome.retryable = true;
+        self
+    }
+
     fn outputs(&mut self, status: u16) -> Value {
         json!({"statusCode": status, "headers": self.headers.take(), "body": self.body.take()})
     }
@@ -53,9 +62,9 @@ impl Client<'_> {
         }
         let said = |key: &str| reply.body.pointer(&format!("/error/{key}")).and_then(Value::as_str);
         let code = said("code").map_or_else(|| http::status_name(status), str::to_owned);
-        let said = said("message").map(|message| format!(": {message}")).unwrap_or_default();
-        let again = if reply.outcome.retryable { "; it is asked again as `retry` says" } else { "" };
-        let message = format!("`{}` got {status} through the connection `{name}`{said}{again}", self.action);
+        let said = said("message").map(|message| format!(": {}", message.trim_end_matches('.'))).unwrap_or_default();
+        let again = if reply.outcome.retryable { AGAIN } else { "" };
+        let message = format!("`{}` through the connection `{name}` got {status}{said}{again}", self.action);
         let outputs = reply.outputs(status);
         let error = Some(ErrorInfo { code, message });
         Box::new(Outcome { error, ..reply.outcome }.with_outputs(outputs))
@@ -63,7 +72,7 @@ impl Client<'_> {
 
     /// There was no answer.
     pub(super) fn unanswered(&self, mut outcome: Outcome) -> Outcome {
-        let again = if outcome.retryable { "; it is asked again as `retry` says" } else { "" };
+        let again = if outcome.retryable { AGAIN } else { "" };
         let code = outcome.code.clone();
         let error = outcome.error.get_or_insert_with(|| ErrorInfo { code, message: "no answer".into() });
         error.message = format!("`{}` through the connection `{}`: {}{again}", self.action, self.name, error.message);
@@ -72,7 +81,7 @@ impl Client<'_> {
 
     /// The service answered with something it should not.
     pub(super) fn unexpected(&self, what: &str) -> Box<Outcome> {
-        let message = format!("`{}` got {what} through the connection `{}`", self.action, self.name);
+        let message = format!("`{}` through the connection `{}` got {what}", self.action, self.name);
         Box::new(Outcome::failed("BadResponse", message))
     }
 }
