@@ -85,7 +85,9 @@ impl Incident {
             .collect()
     }
 
-    fn fields(&self) -> [(&'static str, Value); 11] {
+    /// What a client may write, under the API's names.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, Value); 11] {
         fn json<T: Serialize>(value: T) -> Value {
             serde_json::to_value(value).unwrap_or_default()
         }

@@ -5,8 +5,9 @@ use std::{path::Path, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use larum::{
     incident::{
-        Activity, Actor, Change, Draft, Incident, IncidentRef, Patch, Precondition, Provenance, Rejected, ResourceName,
-        Write, Written,
+        Activity, ActivityKind, Actor, Alert, Change, DocumentKey, DocumentKind, Draft, Entity, EntityKind, Incident,
+        IncidentRef, Patch, Precondition, Provenance, Rejected, RelatedKind, ResourceName, Severity, TaskStatus, Write,
+        Written,
     },
     store::{
         RunId, SqliteStore, Store, Version,
@@ -16,6 +17,7 @@ use larum::{
         run::{Finish, LocalEffect, Record, RunStatus},
     },
 };
+use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -68,6 +70,17 @@ impl Kit {
     /// An incident's whole log.
     pub async fn log(&self, number: u64) -> Vec<Activity> {
         self.store.activity(number, None, 1_000).await.unwrap()
+    }
+
+    /// What an incident's log says happened, but for its creation.
+    pub async fn happened(&self, number: u64) -> Vec<ActivityKind> {
+        self.log(number).await.into_iter().skip(1).map(|entry| entry.what).collect()
+    }
+
+    /// Takes an alert in and relates it to an incident.
+    pub async fn relate(&self, number: u64, called: &str) -> Result<Written, Rejected> {
+        self.write(put_alert(alert(called, "Defender", &["Execution"]))).await.unwrap();
+        self.write(relate(number, called, RelatedKind::Alert, called)).await
     }
 
     /// Creates an incident from a run, as its event `seq`.
@@ -208,4 +221,82 @@ pub fn incident(written: Result<Written, Rejected>) -> Incident {
         | Written::Relation { incident, .. } => *incident,
         other => panic!("no incident: {other:?}"),
     }
+}
+
+pub fn number(number: u64) -> IncidentRef {
+    IncidentRef::Number(number)
+}
+
+pub fn delete(number: u64) -> Change {
+    Change::DeleteIncident { incident: IncidentRef::Number(number), precondition: Precondition::default() }
+}
+
+pub fn comment(incident: u64, called: &str, message: &str) -> Change {
+    Change::PutComment {
+        incident: number(incident),
+        name: name(called),
+        message: message.to_owned(),
+        precondition: Precondition::default(),
+        any_author: false,
+    }
+}
+
+pub fn task(incident: u64, called: &str, title: &str, status: TaskStatus) -> Change {
+    Change::PutTask {
+        incident: number(incident),
+        name: name(called),
+        title: title.to_owned(),
+        description: None,
+        status,
+        precondition: Precondition::default(),
+    }
+}
+
+pub fn relate(incident: u64, called: &str, kind: RelatedKind, related: &str) -> Change {
+    Change::PutRelation {
+        incident: number(incident),
+        name: name(called),
+        kind,
+        related: name(related),
+        precondition: Precondition::default(),
+    }
+}
+
+pub fn alert(called: &str, product: &str, tactics: &[&str]) -> Alert {
+    let properties = json!({
+        "productName": product,
+        "tactics": tactics,
+        "techniques": ["T1059"],
+        "additionalData": {"Analytic Rule Ids": format!("[\"rule of {product}\"]")},
+    });
+    Alert {
+        name: name(called),
+        etag: Uuid::nil(),
+        title: "Suspicious sign-in".to_owned(),
+        severity: Severity::High,
+        received: at(1),
+        properties: properties.as_object().cloned().unwrap(),
+        entities: vec![address("192.0.2.1")],
+    }
+}
+
+pub fn address(address: &str) -> Entity {
+    Entity {
+        name: Uuid::new_v5(&Uuid::NAMESPACE_OID, address.as_bytes()),
+        kind: EntityKind::Ip,
+        properties: json!({"address": address}).as_object().cloned().unwrap(),
+    }
+}
+
+pub fn put_alert(alert: Alert) -> Change {
+    Change::PutAlert { alert: Box::new(alert) }
+}
+
+pub fn bookmark(called: &str) -> DocumentKey {
+    DocumentKey { kind: DocumentKind::Bookmark, parent: None, name: name(called) }
+}
+
+pub fn put_bookmark(called: &str) -> Change {
+    let properties = json!({"displayName": called, "query": "x"});
+    Change::PutDocument { key: bookmark(called), properties, precondition: Precondition::default() }
 }

@@ -3,10 +3,15 @@
 
 mod kit;
 
+mod children;
 mod folder;
+mod happenings;
 mod intake;
 mod mailbox;
+mod merging;
+mod migration;
 mod model;
 mod retention;
 mod runs;
 mod workspace;
+mod workspace_model;

@@ -166,3 +166,31 @@ async fn the_elements_of_a_split_report_go_with_their_runs_and_the_report_with_t
     assert_eq!(left.len(), 1, "the element of the incident: {left:?}");
     assert!(matches!(kit.accept(vec![keyed("k")]).await[..], [Verdict::Duplicate { .. }]));
 }
+
+#[tokio::test]
+async fn a_deleted_incident_takes_its_report_along_once_its_run_is_gone() {
+    let kit = Kit::new().await;
+    let mut events = Vec::new();
+    for raw in [large(1), large(2)] {
+        let report = larum::store::intake::Report { raw: Some(raw), ..fresh() };
+        let (event, run) = (report.event, kit.run(report).await);
+        let mut local = create(run, "stranger");
+        if let larum::store::run::LocalEffect::CreateIncident { provenance, .. } = &mut local {
+            provenance.event = Some(event);
+        }
+        kit.store.record(Record { local: Some(local), ..Record::events(run, 0, vec![]) }).await.unwrap();
+        kit.store.finish(ends(run, RunStatus::Succeeded, 3)).await.unwrap();
+        events.push(event);
+    }
+    // One is deleted while its run is there, the other one afterwards.
+    kit.write(delete(1)).await.unwrap();
+    assert!(kit.store.event(events[0]).await.unwrap().is_some(), "its run still tells of it");
+    assert_eq!(kit.store.prune(at(100)).await.unwrap(), 2);
+    assert!(kit.store.event(events[0]).await.unwrap().is_none());
+    assert!(kit.store.event(events[1]).await.unwrap().is_some());
+    kit.write(delete(2)).await.unwrap();
+    assert!(kit.store.event(events[1]).await.unwrap().is_none());
+    kit.store.prune(at(100)).await.unwrap();
+    assert_eq!(files(kit.data.path()), BTreeSet::new());
+    assert_eq!(kit.log(2).await.len(), 2, "the log stays");
+}

@@ -47,12 +47,8 @@ async fn a_put_replaces_everything_a_client_may_write_and_a_patch_what_is_given(
 async fn a_deleted_incidents_number_is_not_given_again() {
     let kit = Kit::new().await;
     kit.put("a", "door").await;
-    let delete = |called: &str| Change::DeleteIncident {
-        incident: IncidentRef::Name(name(called)),
-        precondition: Precondition::default(),
-    };
-    assert_eq!(kit.write(delete("a")).await, Ok(Written::Gone { existed: true }));
-    assert_eq!(kit.write(delete("a")).await, Ok(Written::Gone { existed: false }));
+    assert_eq!(kit.write(delete(1)).await, Ok(Written::Gone { existed: true }));
+    assert_eq!(kit.write(delete(1)).await, Ok(Written::Gone { existed: false }));
     let kit = kit.reopened();
     assert_eq!(kit.put("a", "door").await.number, 2);
 }
@@ -206,8 +202,7 @@ async fn the_log_says_who_changed_which_field_from_what_to_what_and_outlives_the
         because: "it led to this change itself".into(),
     };
     kit.write(note).await.unwrap();
-    let delete = Change::DeleteIncident { incident: IncidentRef::Number(1), precondition: Precondition::default() };
-    kit.store.write(Write { at: at(4), ..write(delete) }).await.unwrap().unwrap();
+    kit.store.write(Write { at: at(4), ..write(delete(1)) }).await.unwrap().unwrap();
     let kit = kit.reopened();
     insta::assert_json_snapshot!(kit.log(1).await, {"[].what.resource.etag" => "[etag]", "[].resource.etag" => "[etag]"});
     assert_eq!(kit.log(2).await, [], "there never was a second one");

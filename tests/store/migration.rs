@@ -1,0 +1,31 @@
+//! A data folder that an older Larum wrote.
+
+use larum::{incident::IncidentRef, store::incidents::IncidentStore};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::kit::*;
+
+/// The folder as it was before the workspace could be written to: one incident of a run.
+fn older() -> tempfile::TempDir {
+    let data = tempfile::TempDir::new().unwrap();
+    let connection = Connection::open(data.path().join("larum.db")).unwrap();
+    connection.execute_batch(include_str!("../data/store/schema-3.sql")).unwrap();
+    data
+}
+
+#[tokio::test]
+async fn incidents_of_an_older_folder_keep_their_names_and_gain_what_is_new() {
+    let data = older();
+    let store = open(data.path());
+    let id = Uuid::parse_str("4f3c2b1a-0000-4000-8000-00000000000a").unwrap();
+    let found = store.find_incident(&IncidentRef::Name(id.into())).await.unwrap().unwrap();
+    assert_eq!((found.number, found.title.as_str(), found.tags.join(" ")), (7, "stranger", "email Tür".to_owned()));
+    assert_eq!(found.summary, Default::default());
+    insta::assert_json_snapshot!(store.activity(7, None, 10).await.unwrap());
+    let change = larum::incident::Patch { remove_tags: vec!["EMAIL".into()], ..Default::default() };
+    let changed = incident(store.write(write(patch(7, change))).await.unwrap());
+    assert_eq!(changed.tags, ["Tür"]);
+    let made = incident(store.write(write(put("next", larum::incident::Draft::new("x")))).await.unwrap());
+    assert_eq!(made.number, 8);
+}
