@@ -64,7 +64,8 @@ pub trait IncidentStore: Send + Sync + 'static {
     /// Brings a portion of what was written into the search index; `false` when nothing was left to do.
     async fn index_portion(&self) -> Result<bool, StoreError>;
 
-    /// Says whether changes of incidents start anything: only then are events kept of those that follow.
+    /// Says whether changes of incidents start anything: only then are events kept of those that follow. Keeping an
+    /// automation rule says so too.
     fn listen(&self, listens: bool);
     /// Events that nothing dealt with yet, oldest first.
     async fn workspace_events(&self, limit: usize) -> Result<Vec<WorkspaceEvent>, StoreError>;

@@ -83,7 +83,13 @@ pub(super) fn put<'w>(
         modified_by: by.clone(),
     };
     let row = document.clone();
-    plan.then(move |writing| store(writing.connection, &row));
+    plan.then(move |writing| {
+        // No write that follows the rule's goes by unheard.
+        if row.key.kind == DocumentKind::AutomationRule {
+            writing.bell.listen(true);
+        }
+        store(writing.connection, &row)
+    });
     Ok(Written::Document { document: Box::new(document), created })
 }
 

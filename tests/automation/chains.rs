@@ -1,0 +1,1 @@
+//! What starts itself again ends, and the incident's log tells it.

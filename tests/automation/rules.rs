@@ -1,0 +1,1 @@
+//! Automation rules run in order, and later ones see earlier changes.
