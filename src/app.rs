@@ -212,6 +212,7 @@ impl App {
             tokio::spawn(schedule::serve(core.door.clone(), core.metrics.clone(), stop.clone())),
             tokio::spawn(async move { shelf.watch(watching, report).await }),
             tokio::spawn(prune(core.store.clone(), core.clock.clone(), core.config.runs.keep, stop.clone())),
+            tokio::spawn(index(core.store.clone(), core.clock.clone(), stop.clone())),
         ]);
         Ok(Self { core, stop, triggers, first_admin })
     }
@@ -249,6 +250,31 @@ async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keep: Duration, sto
         tokio::select! {
             () = stop.cancelled() => return,
             () = clock.sleep_until(now + limits::PRUNE_EVERY) => {}
+        }
+    }
+}
+
+/// Brings what was written into the search index, a portion at a time.
+async fn index(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut failed = false;
+    loop {
+        let begun = clock.now();
+        let indexed = store.index_portion().await;
+        if let Err(error) = &indexed
+            && !failed
+        {
+            // Told once, not every few seconds while a disk is full.
+            tracing::warn!(%error, "the search index cannot be brought up to date; it is tried again");
+        }
+        failed = indexed.is_err();
+        let rest = match indexed {
+            Ok(true) => (clock.now() - begun).to_std().unwrap_or_default() * limits::INDEX_REST,
+            Ok(false) => limits::INDEX_EVERY,
+            Err(_) => limits::STORE_RETRY,
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(clock.now() + rest) => {}
         }
     }
 }

@@ -340,3 +340,13 @@ pub const ORDER_KEYS: usize = 8;
 pub const WORKSPACE_EVENTS: usize = 64;
 /// Items of a page of a list that was asked for without a size.
 pub const LIST_PAGE: usize = 50;
+/// Incidents brought into the search index in one transaction: a few milliseconds in which nobody else writes.
+pub const INDEX_PORTION: usize = 100;
+/// How long indexing rests after each portion, in times of what the portion took: new incidents go first.
+pub const INDEX_REST: u32 = 9;
+/// How long indexing waits when nothing is left to do, and the longest that a search misses what was written.
+pub const INDEX_EVERY: Duration = Duration::from_secs(1);
+/// Characters of a search.
+pub const SEARCH_CHARS: usize = 1_000;
+/// Words and phrases of a search; further ones do not count.
+pub const SEARCH_TERMS: usize = 32;

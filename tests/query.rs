@@ -4,5 +4,7 @@
 mod filters;
 #[path = "query/kit.rs"]
 mod kit;
+#[path = "query/naive.rs"]
+mod naive;
 #[path = "query/syntax.rs"]
 mod syntax;

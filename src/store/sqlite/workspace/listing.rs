@@ -26,6 +26,8 @@ use collection::Collection;
 use condition::Parameters;
 use order::{Place, Sort};
 
+pub(super) use candidates::token;
+
 /// A page of incidents, newest first by default.
 pub(super) fn incidents(connection: &Connection, listing: &Listing) -> Result<Page<Incident>, StoreError> {
     let sort = Sort::new(&collection::INCIDENTS, &listing.order, &["incident.created"]);

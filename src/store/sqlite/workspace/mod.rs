@@ -6,6 +6,7 @@ mod comments;
 mod documents;
 mod events;
 mod incident;
+mod index;
 mod listing;
 mod merge;
 mod plan;
@@ -43,10 +44,6 @@ fn of<T>(
     question: impl FnOnce(u64) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     incidents::number(connection, incident)?.map(question).transpose()
-}
-
-fn missing<T>() -> Result<T, StoreError> {
-    Err(StoreError::Failed("this operation is not there yet".into()))
 }
 
 #[async_trait::async_trait]
@@ -164,11 +161,16 @@ impl IncidentStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<RelatedIncident>, StoreError> {
         let incident = incident.clone();
-        self.ask(move |connection| related::related(connection, &incident, limit)).await
+        self.ask_bodies(move |connection, blobs| related::related(connection, blobs, &incident, limit)).await
     }
 
     async fn index_portion(&self) -> Result<bool, StoreError> {
-        self.write(|writing| search::index_portion(writing)).await
+        let portion = self.ask_bodies(index::read).await?;
+        if portion.is_empty() {
+            return Ok(false);
+        }
+        self.write(move |writing| index::put(writing, &portion)).await?;
+        Ok(true)
     }
 
     fn listen(&self, listens: bool) {

@@ -183,7 +183,7 @@ fn any(list: &Property, filter: &Filter) -> Option<Candidates> {
 }
 
 /// Properties of which every value is in the index that is filled in the background.
-pub(in super::super) const TOKENS: &[&str] = &[
+const TOKENS: &[&str] = &[
     "properties/title",
     "properties/owner/objectId",
     "properties/owner/email",
