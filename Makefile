@@ -1,5 +1,7 @@
 # What tests and benchmarks need beside cargo, from Debian. `make test` installs what is missing.
 TEST_PACKAGES := dovecot-imapd openssl postfix strace
+# Debian's python3 comes without what makes virtual environments.
+TEST_PACKAGES += $(shell python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 BENCH_PACKAGES := dovecot-imapd openssl wrk
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -16,12 +18,25 @@ define install
 	fi
 endef
 
-.PHONY: test lint bench fmt
+# Azure's own SDK, each version in a virtual environment of its own; tests/azure holds what they are made of.
+AZURE_SDKS := 1.0.0 2.0.0b2 2.0.0b4
+
+.PHONY: test lint bench fmt azure-sdks
 
 # Every test, those that start Dovecot, Postfix and strace included.
 test: lint
 	$(call install,$(TEST_PACKAGES))
+	$(MAKE) --no-print-directory azure-sdks
 	cargo test --locked -- --include-ignored
+
+azure-sdks: $(AZURE_SDKS:%=target/azure/%/installed)
+
+# Made anew when what it is made of changes.
+target/azure/%/installed: tests/azure/requirements-%.txt
+	rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 lint:
 	cargo fmt --check

@@ -94,6 +94,26 @@ impl Site {
         ))
     }
 
+    /// A new token of this role, made in the data folder while no server holds it.
+    pub fn token(&self, role: &str) -> String {
+        let name = format!("{role}-{}", uuid::Uuid::new_v4());
+        let (code, out, err) =
+            self.run(&["tokens", "create", &name, "--role", role, "--config", "larum.yaml", "--output", "json"]);
+        assert_eq!(code, Some(0), "a token is made: {err}");
+        let made: serde_json::Value = serde_json::from_str(&out).expect("tokens create prints JSON");
+        made["token"].as_str().unwrap_or_else(|| panic!("the token is in {out}")).to_owned()
+    }
+
+    /// Calls an API; `None` when the connection broke before an answer came. An empty `body` is none.
+    pub fn call(&self, method: &str, path: &str, token: &str, body: &str) -> Option<Answer> {
+        let about = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        self.ask(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n{about}Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        ))
+    }
+
     /// Presses the button of the page behind an approval's link.
     pub fn confirm(&self, path: &str) -> Answer {
         let answer = self.ask(&format!(
