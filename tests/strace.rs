@@ -2,9 +2,7 @@
 //! after the request was read.
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
-#[path = "support/larum.rs"]
-#[allow(dead_code)]
-mod larum;
+mod support;
 
 use std::{
     collections::HashMap,
@@ -14,7 +12,7 @@ use std::{
     thread,
 };
 
-use larum::Site;
+use support::larum::Site;
 
 const FORM: &str = "name: form
 trigger:

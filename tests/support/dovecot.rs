@@ -51,22 +51,8 @@ impl Dovecot {
         if let Some(host) = tls_host {
             let port = free_port();
             tls_port = Some(port);
-            let made = Command::new("openssl")
-                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-                .args([
-                    "-subj",
-                    &format!("/CN=larum test server {host}"),
-                    "-addext",
-                    &format!("subjectAltName=DNS:{host}"),
-                ])
-                .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-                .arg(folder.path().join("key.pem"))
-                .arg("-out")
-                .arg(folder.path().join("cert.pem"))
-                .stderr(Stdio::null())
-                .status();
-            assert!(made.unwrap().success(), "openssl makes a certificate");
-            tls = format!("ssl = yes\nssl_cert = <{dir}/cert.pem\nssl_key = <{dir}/key.pem");
+            super::certificate(folder.path(), host);
+            tls = format!("ssl = yes\nssl_cert = <{dir}/certificate.pem\nssl_key = <{dir}/key.pem");
             listener = format!("inet_listener imaps {{\n port = {port}\n ssl = yes\n }}");
         }
         let config = format!(
@@ -162,7 +148,7 @@ service anvil {{
 
     /// The certificate's PEM file.
     pub fn certificate(&self) -> PathBuf {
-        self.folder.path().join("cert.pem")
+        self.folder.path().join("certificate.pem")
     }
 
     /// Where the maildirs of all users are.

@@ -41,6 +41,17 @@ impl Site {
         Self { folder, address }
     }
 
+    /// The same over TLS for `localhost`; `certificate.pem` in the folder is to be trusted.
+    pub fn secure(playbooks: &[(&str, &str)]) -> Self {
+        let site = Self::new("", playbooks);
+        super::certificate(site.folder.path(), "localhost");
+        let path = site.folder.path().join("larum.yaml");
+        let config = fs::read_to_string(&path).expect("the configuration is there");
+        let tls = "server: {tls: {certificate: certificate.pem, key: key.pem}, ";
+        fs::write(&path, config.replacen("server: {", tls, 1)).expect("the folder is writable");
+        site
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("larum-data")
     }

@@ -10,6 +10,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -28,6 +29,20 @@ pub fn await_port(port: u16, what: &str) {
         assert!(Instant::now() < until, "{what} does not listen on port {port}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Makes `certificate.pem` and `key.pem` in a folder: a server's own for this host, which whoever trusts it accepts.
+pub fn certificate(folder: &Path, host: &str) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args(["-subj", &format!("/CN=larum test server {host}"), "-addext", &format!("subjectAltName=DNS:{host}")])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .arg(folder.join("key.pem"))
+        .arg("-out")
+        .arg(folder.join("certificate.pem"))
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success(), "openssl makes a certificate");
 }
 
 /// A folder that the servers' own users may walk into.
