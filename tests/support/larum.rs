@@ -17,6 +17,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Site {
     pub folder: tempfile::TempDir,
     pub address: SocketAddr,
+    secure: bool,
 }
 
 /// An answer to an HTTP request.
@@ -38,12 +39,12 @@ impl Site {
         for (name, text) in playbooks {
             fs::write(folder.path().join("playbooks").join(name), text).expect("the folder is writable");
         }
-        Self { folder, address }
+        Self { folder, address, secure: false }
     }
 
     /// The same over TLS for `localhost`; `certificate.pem` in the folder is to be trusted.
     pub fn secure(playbooks: &[(&str, &str)]) -> Self {
-        let site = Self::new("", playbooks);
+        let site = Self { secure: true, ..Self::new("", playbooks) };
         super::certificate(site.folder.path(), "localhost");
         let path = site.folder.path().join("larum.yaml");
         let config = fs::read_to_string(&path).expect("the configuration is there");
@@ -73,7 +74,12 @@ impl Site {
     /// Starts the binary and waits until it is ready.
     pub fn serve(&self) -> Larum {
         let larum = Larum { child: self.command().spawn().expect("the binary starts") };
-        self.until("larum to be ready", || self.get("/readyz").is_some_and(|answer| answer.status == 200));
+        let is_ready = || match self.secure {
+            // Who speaks no TLS sees only that it says so.
+            true => self.log().contains(" serves https://"),
+            false => self.get("/readyz").is_some_and(|answer| answer.status == 200),
+        };
+        self.until("larum to be ready", is_ready);
         larum
     }
 
