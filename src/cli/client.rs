@@ -172,11 +172,13 @@ impl Client {
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) if error.is_connect() => {
-                let message = format!(
-                    "there is no server to speak to at {}: {}; `larum serve` starts one, {URL} or --url names another",
-                    self.url,
-                    told(&error)
-                );
+                let why = told(&error);
+                let way = if why.contains("UnknownIssuer") {
+                    format!("its certificate's authority is not known here; --ca-file or {CA_FILE} names it")
+                } else {
+                    format!("`larum serve` starts one, {URL} or --url names another")
+                };
+                let message = format!("there is no server to speak to at {}: {why}; {way}", self.url);
                 return Err(Fault::Server(message));
             }
             Err(error) => return Ok(Err(Lost(told(&error)))),

@@ -12,7 +12,10 @@ use tokio_rustls::{
     rustls::{
         self, ServerConfig,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        pki_types::{
+            CertificateDer, PrivateKeyDer,
+            pem::{self, PemObject},
+        },
         server::{ClientHello, ResolvesServerCert},
         sign::CertifiedKey,
     },
@@ -127,7 +130,13 @@ impl Certificates {
 fn read(files: &ServerTls) -> Result<Read, TlsError> {
     let certificate = text("certificate", &files.certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&certificate).collect();
-    let chain = chain.map_err(|error| TlsError::NotPem { path: files.certificate.clone(), why: error.to_string() })?;
+    let chain = chain.map_err(|error| {
+        let why = match error {
+            pem::Error::MissingSectionEnd { .. } => "the line -----END CERTIFICATE----- is missing".to_owned(),
+            error => error.to_string(),
+        };
+        TlsError::NotPem { path: files.certificate.clone(), why }
+    })?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate(files.certificate.clone()));
     }

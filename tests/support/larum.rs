@@ -140,7 +140,24 @@ impl Site {
         answer.expect("an answer")
     }
 
-    fn ask(&self, request: &str) -> Option<Answer> {
+    /// Asks with a token.
+    pub fn ask_as(&self, token: &str, method: &str, path: &str, body: &str) -> Option<Answer> {
+        self.ask(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        ))
+    }
+
+    /// An administrator's token, made in the data folder before a server holds it.
+    pub fn administrator(&self) -> String {
+        let (code, out, err) =
+            self.run(&["tokens", "create", "boss", "--role", "administrator", "--config", "larum.yaml"]);
+        assert_eq!(code, Some(0), "{err}");
+        out.trim().to_owned()
+    }
+
+    pub fn ask(&self, request: &str) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(DEADLINE)).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
@@ -153,8 +170,14 @@ impl Site {
 
     /// Runs another subcommand in the folder; gives its exit code, output and errors.
     pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.run_with(&[], arguments)
+    }
+
+    /// The same with these environment variables.
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String, String) {
         let done = Command::new(env!("CARGO_BIN_EXE_larum"))
             .args(arguments)
+            .envs(variables.iter().copied())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .output()

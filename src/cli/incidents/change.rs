@@ -105,7 +105,12 @@ pub fn close(args: &Close) -> Result<(), Fault> {
         ("classificationReason", args.reason.map(|value| json!(value))),
         ("classificationComment", args.comment.as_ref().map(|value| json!(value))),
     ];
-    apply(&args.asking, args.number, members(given), "closed")
+    apply(&args.asking, args.number, members(given), "closed").map_err(|fault| match fault {
+        Fault::Input(message) if message.contains("classificationReason") => {
+            Fault::Input(format!("{message}; give it with --reason"))
+        }
+        fault => fault,
+    })
 }
 
 fn members<const N: usize>(given: [(&str, Option<Value>); N]) -> Map<String, Value> {

@@ -1,0 +1,312 @@
+//! The commands that ask a running server, with the real program on both sides.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::larum::{Larum, Site};
+
+struct Running {
+    site: Site,
+    token: String,
+    url: String,
+    _larum: Larum,
+}
+
+impl Running {
+    fn new() -> Self {
+        let site = Site::new("", &[]);
+        let token = site.administrator();
+        let larum = site.serve();
+        let url = format!("http://{}", site.address);
+        Self { site, token, url, _larum: larum }
+    }
+
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.site.run_with(&[("LARUM_URL", &self.url), ("LARUM_TOKEN", &self.token)], arguments)
+    }
+
+    /// What a command prints that must succeed.
+    fn done(&self, arguments: &[&str]) -> String {
+        let (code, out, err) = self.run(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {err}");
+        out
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.done(&[arguments, &["--output", "json"]].concat())).unwrap()
+    }
+
+    /// How a command fails.
+    fn failed(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let (code, out, err) = self.run(arguments);
+        assert_eq!(out, "", "{arguments:?}");
+        (code, err)
+    }
+}
+
+#[test]
+fn an_incident_through_its_life() {
+    let larum = Running::new();
+    let made = larum.json(&[
+        "incidents",
+        "create",
+        "--title",
+        "Stranger at the door",
+        "--severity",
+        "High",
+        "--tag",
+        "door",
+        "--tag",
+        "night",
+        "--owner",
+        "ada@example.com",
+        "--description",
+        "He had a ladder.",
+    ]);
+    let properties = &made["properties"];
+    assert_eq!(
+        json!([
+            properties["incidentNumber"],
+            properties["severity"],
+            properties["status"],
+            properties["owner"]["email"],
+            properties["description"]
+        ]),
+        json!([1, "High", "New", "ada@example.com", "He had a ladder."])
+    );
+    assert_eq!(
+        larum.done(&["incidents", "create", "--title", "A second one"]),
+        "incident 2 is created: A second one\n"
+    );
+
+    let changed = larum.json(&[
+        "incidents",
+        "update",
+        "1",
+        "--severity",
+        "Low",
+        "--status",
+        "Active",
+        "--add-tag",
+        "gate",
+        "--remove-tag",
+        "NIGHT",
+    ]);
+    let labels: Vec<&str> = changed["properties"]["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|label| label["labelName"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (labels, changed["properties"]["severity"].as_str(), changed["properties"]["title"].as_str()),
+        (vec!["door", "gate"], Some("Low"), Some("Stranger at the door"))
+    );
+
+    let comment = larum.json(&["incidents", "comment", "1", "Asked the *porter*."]);
+    assert_eq!(
+        (comment["properties"]["message"].as_str(), comment["properties"]["author"]["name"].as_str()),
+        (Some("Asked the *porter*."), Some("boss"))
+    );
+
+    let (code, err) = larum.failed(&["incidents", "close", "1", "--classification", "BenignPositive"]);
+    assert_eq!(
+        (code, &*err),
+        (
+            Some(1),
+            "error: incident 1 was not closed: classification 'BenignPositive' must have classificationReason.; give it with --reason\n"
+        )
+    );
+    assert_eq!(
+        larum.done(&[
+            "incidents",
+            "close",
+            "1",
+            "--classification",
+            "BenignPositive",
+            "--reason",
+            "SuspiciousButExpected",
+            "--comment",
+            "the roofer"
+        ]),
+        "incident 1 is closed: Stranger at the door\n"
+    );
+
+    assert_eq!(larum.done(&["incidents", "merge", "2", "--into", "1"]), "incident 1 took in 2: Stranger at the door\n");
+    assert_eq!(larum.done(&["incidents", "delete", "2"]), "incident 2 is deleted; its activity log stays\n");
+    assert_eq!(
+        larum.failed(&["incidents", "delete", "2"]),
+        (
+            Some(1),
+            "error: incident 2 was not deleted: there is none of this number; it may have been deleted before\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        larum.failed(&["incidents", "comment", "9", "x"]),
+        (Some(1), "error: incident 9 was not commented on: Resource 'Incident 9' does not exist.\n".to_owned())
+    );
+    assert_eq!(
+        larum.failed(&["incidents", "update", "1"]),
+        (
+            Some(1),
+            "error: incident 1 was not changed: nothing says what to change, such as --severity High\n".to_owned()
+        )
+    );
+    assert_eq!(larum.failed(&["incidents", "update", "1", "--severity", "Bad"]).0, Some(2), "clap says what it may be");
+}
+
+#[test]
+fn tokens_are_made_where_they_can_be() {
+    let larum = Running::new();
+    // With the server running the folder is held, and the message says so.
+    let (code, _, err) = larum.site.run(&["tokens", "create", "ci", "--role", "reader"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("LARUM_URL") && err.contains("stop the server"), "{err}");
+    let made = larum.json(&["tokens", "create", "ci", "--role", "responder", "--expires", "never"]);
+    assert_eq!(
+        json!([made["name"], made["role"], made["expires"], made["createdBy"], made["status"]]),
+        json!(["ci", "responder", null, "boss", "active"])
+    );
+    let (code, out, err) = larum.run(&["tokens", "create", "night", "--role", "reader"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.starts_with("larum_") && out.lines().count() == 1 && !err.contains("larum_"),
+        "only the token is printed"
+    );
+    assert_eq!(
+        larum.failed(&["tokens", "create", "CI", "--role", "reader"]),
+        (
+            Some(1),
+            "error: the token CI was not made: A token called 'CI' is in use. Revoke it, or choose another name.\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(larum.done(&["tokens", "revoke", "ci"]), "the token ci is refused from now on\n");
+    assert_eq!(larum.failed(&["tokens", "revoke", "ci"]).0, Some(1));
+    let listed = larum.json(&["tokens", "list"]);
+    let shown: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| (token["name"].as_str().unwrap(), token["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(shown, [("boss", "active"), ("ci", "revoked"), ("night", "active")]);
+    // The data folder says the same beside the running server.
+    let read: Value =
+        serde_json::from_str(&larum.site.run(&["tokens", "list", "--config", "larum.yaml", "--output", "json"]).1)
+            .unwrap();
+    assert_eq!(read, listed);
+}
+
+#[test]
+fn a_command_says_what_keeps_it_from_its_server() {
+    let larum = Running::new();
+    let delete = ["incidents", "delete", "1"];
+    let table: [(&[(&str, &str)], Option<i32>, &str); 5] = [
+        (&[("LARUM_URL", &larum.url)], Some(1), "LARUM_TOKEN is not set"),
+        (
+            &[("LARUM_URL", &larum.url), ("LARUM_TOKEN", "larum_x")],
+            Some(1),
+            "The access token is invalid. LARUM_TOKEN must hold a token of this server",
+        ),
+        (
+            &[("LARUM_URL", "http://reports.example.com"), ("LARUM_TOKEN", "x")],
+            Some(1),
+            "the token would cross the network readable",
+        ),
+        (&[("LARUM_URL", "reports.example.com"), ("LARUM_TOKEN", "x")], Some(1), "is not the address of a server"),
+        (
+            &[("LARUM_URL", "http://127.0.0.1:1"), ("LARUM_TOKEN", "x")],
+            Some(3),
+            "there is no server to speak to at http://127.0.0.1:1/",
+        ),
+    ];
+    for (variables, code, message) in table {
+        let (found, _, err) = larum.site.run_with(variables, &delete);
+        assert_eq!(found, code, "{err}");
+        assert!(err.contains(message), "{err}");
+    }
+    // An argument can name the server; a token never comes by one.
+    let (code, _, err) =
+        larum.site.run_with(&[("LARUM_TOKEN", &larum.token)], &["incidents", "delete", "1", "--url", &larum.url]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("incident 1 was not deleted"), "{err}");
+    assert_eq!(larum.run(&["incidents", "delete", "1", "--token", "x"]).0, Some(2));
+}
+
+#[test]
+fn a_lost_answer_makes_no_second_incident() {
+    let larum = Running::new();
+    let losing = Losing::before(larum.site.address.to_string());
+    let (code, out, err) = larum.site.run_with(
+        &[("LARUM_URL", &losing.url), ("LARUM_TOKEN", &larum.token)],
+        &["incidents", "create", "--title", "once"],
+    );
+    assert_eq!((code, &*out), (Some(0), "incident 1 is created: once\n"), "{err}");
+    assert_eq!(losing.lost.load(Ordering::SeqCst), 1, "an answer was lost");
+    assert_eq!(larum.site.count("SELECT count(*) FROM incident"), 1);
+    // A script that repeats the command with a name of its own makes one, too.
+    let name = "73e01a99-5cd7-4139-a149-9f2736ff2ab5";
+    let twice = ["incidents", "create", "--title", "twice", "--name", name];
+    assert_eq!(larum.done(&twice), "incident 2 is created: twice\n");
+    assert_eq!(larum.done(&twice), "incident 2 is there already, with this name: twice\n");
+    assert_eq!(larum.site.count("SELECT count(*) FROM incident"), 2);
+}
+
+/// Stands before a server and hangs up instead of passing on its answer to the first PUT.
+struct Losing {
+    url: String,
+    lost: Arc<AtomicU32>,
+}
+
+impl Losing {
+    fn before(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let lost = Arc::new(AtomicU32::new(0));
+        let count = lost.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let (server, count) = (server.clone(), count.clone());
+                thread::spawn(move || pass(client, &server, &count));
+            }
+        });
+        Self { url, lost }
+    }
+}
+
+/// One request in one piece, one answer; then the connection ends.
+fn pass(mut client: TcpStream, server: &str, lost: &AtomicU32) -> Option<()> {
+    let mut request = Vec::new();
+    let mut piece = [0; 16 * 1024];
+    loop {
+        let read = client.read(&mut piece).ok().filter(|read| *read > 0)?;
+        request.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if body.len() >= length.unwrap_or_default() {
+            break;
+        }
+    }
+    let head_end = memchr::memmem::find(&request, b"\r\n").unwrap();
+    request.splice(head_end..head_end, b"\r\nConnection: close".iter().copied());
+    let mut upstream = TcpStream::connect(server).ok()?;
+    upstream.write_all(&request).ok()?;
+    let mut answer = Vec::new();
+    upstream.read_to_end(&mut answer).ok()?;
+    if request.starts_with(b"PUT") && lost.fetch_add(1, Ordering::SeqCst) == 0 {
+        return None;
+    }
+    client.write_all(&answer).ok()
+}
