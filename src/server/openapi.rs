@@ -57,7 +57,7 @@ pub fn document() -> Value {
 fn operation(route: &Route, method: &str, generator: &mut SchemaGenerator) -> Value {
     let is_api = matches!(route.handler, Handler::Api(_));
     let mut operation = json!({
-        "tags": [route.group],
+        "tags": [group(route)],
         "summary": route.summary,
         "operationId": identifier(route, method),
         "parameters": parameters(route),
@@ -78,13 +78,28 @@ fn operation(route: &Route, method: &str, generator: &mut SchemaGenerator) -> Va
     operation
 }
 
-/// `put_incidents_incident`: the method and the words of the path after what every address of its API has in common.
+/// Whose API a path is of, and what stands after what every address of that has in common.
+fn split(path: &str) -> (&'static str, &str) {
+    match path.rsplit_once("/Microsoft.SecurityInsights/") {
+        Some((_, rest)) => ("sentinel", rest),
+        None => ("larum", path.strip_prefix("/api/").unwrap_or(path)),
+    }
+}
+
+fn group(route: &Route) -> String {
+    if route.group.is_empty() {
+        let (api, rest) = split(route.path);
+        format!("{api}: {}", rest.split('/').next().unwrap_or_default())
+    } else {
+        route.group.to_owned()
+    }
+}
+
+/// `put_sentinel_incidents_incident`: the method, whose API it is, and the words of the path.
 fn identifier(route: &Route, method: &str) -> String {
-    let path = route.path.rsplit_once("/Microsoft.SecurityInsights").map_or(route.path, |(_, rest)| rest);
-    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let is_sentinel = path.len() != route.path.len();
-    let prefix = is_sentinel.then_some("sentinel");
-    std::iter::once(method.to_lowercase().as_str()).chain(prefix).chain(words).collect::<Vec<_>>().join("_")
+    let (api, rest) = split(route.path);
+    let words = rest.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    [method.to_lowercase().as_str(), api].into_iter().chain(words).collect::<Vec<_>>().join("_")
 }
 
 fn parameters(route: &Route) -> Vec<Value> {

@@ -26,7 +26,7 @@ pub struct Route {
     pub counted: Counted,
     /// How long an answer may take.
     pub patience: Duration,
-    /// Under which heading the OpenAPI document lists it.
+    /// Under which heading the OpenAPI document lists it; of an API's, the collection its path begins with.
     pub group: &'static str,
     /// What it does, in a line.
     pub summary: &'static str,
@@ -158,7 +158,7 @@ impl Route {
             listener: Listener::Main,
             counted: Counted::Here,
             patience: REQUEST,
-            group: "Larum",
+            group: "",
             summary,
             query: &[],
             request: None,

@@ -21,8 +21,8 @@ use crate::{
         ready,
         sentinel::{
             ActionWrite, BookmarkWrite, CommentWrite, EntityList, Envelope, IncidentEntities, IncidentWrite, ListOf,
-            OnboardingWrite, RelationWrite, TaskWrite, actions, automation_rules, bookmarks, comments, entities,
-            incidents, onboarding, relations, tasks,
+            OnboardingWrite, RelationWrite, RunPlaybook, TaskWrite, actions, automation_rules, bookmarks, comments,
+            entities, incidents, onboarding, playbooks, relations, tasks,
         },
         stylesheet,
     },
@@ -120,11 +120,9 @@ pub static TABLE: &[Route] = &[
         .answers(&[Answer::other(200, "application/json")]),
     // --- Sentinel: incidents and what hangs on them ---
     Route::api(&["GET"], sentinel!("/incidents"), Reader, "Lists incidents", by!(incidents::list))
-        .group("Sentinel: incidents")
         .query(LIST)
         .answers(&[Answer::json(200, of::<ListOf<Incident>>)]),
     Route::api(&["GET"], sentinel!("/incidents/{incident}"), Reader, "One incident", by!(incidents::get))
-        .group("Sentinel: incidents")
         .answers(&[Answer::json(200, of::<Incident>)]),
     Route::api(
         &["PUT"],
@@ -133,7 +131,6 @@ pub static TABLE: &[Route] = &[
         "Creates an incident or replaces it",
         by!(incidents::put_one),
     )
-    .group("Sentinel: incidents")
     .takes(of::<Envelope<IncidentWrite>>)
     .answers(written!(Incident)),
     Route::api(
@@ -143,7 +140,6 @@ pub static TABLE: &[Route] = &[
         "Deletes an incident",
         by!(incidents::delete),
     )
-    .group("Sentinel: incidents")
     .answers(GONE),
     Route::api(
         &["POST"],
@@ -152,7 +148,6 @@ pub static TABLE: &[Route] = &[
         "Lists an incident's alerts",
         by!(entities::alerts_of),
     )
-    .group("Sentinel: incidents")
     .answers(&[Answer::json(200, of::<EntityList>)]),
     Route::api(
         &["POST"],
@@ -161,7 +156,6 @@ pub static TABLE: &[Route] = &[
         "Lists an incident's bookmarks",
         by!(entities::bookmarks_of),
     )
-    .group("Sentinel: incidents")
     .answers(&[Answer::json(200, of::<EntityList>)]),
     Route::api(
         &["POST"],
@@ -170,18 +164,24 @@ pub static TABLE: &[Route] = &[
         "Lists the entities of an incident's alerts",
         by!(entities::entities_of),
     )
-    .group("Sentinel: incidents")
     .answers(&[Answer::json(200, of::<IncidentEntities>)]),
+    Route::api(
+        &["POST"],
+        sentinel!("/incidents/{incident}/runPlaybook"),
+        Responder,
+        "Starts a playbook on an incident",
+        by!(playbooks::on_incident),
+    )
+    .takes(of::<RunPlaybook>)
+    .answers(&[Answer::nothing(204)]),
     Route::api(
         &["POST"],
         sentinel!("/incidents/{incident}/createTeam"),
         Responder,
         "Always refused: Larum is not connected to Microsoft Teams",
         by!(incidents::create_team),
-    )
-    .group("Sentinel: incidents"),
+    ),
     Route::api(&["GET"], sentinel!("/incidents/{incident}/comments"), Reader, "Lists comments", by!(comments::list))
-        .group("Sentinel: comments")
         .query(LIST)
         .answers(&[Answer::json(200, of::<ListOf<Comment>>)]),
     Route::api(
@@ -191,7 +191,6 @@ pub static TABLE: &[Route] = &[
         "One comment",
         by!(comments::get),
     )
-    .group("Sentinel: comments")
     .answers(&[Answer::json(200, of::<Comment>)]),
     Route::api(
         &["PUT"],
@@ -200,7 +199,6 @@ pub static TABLE: &[Route] = &[
         "Creates a comment or replaces it",
         by!(comments::put_one),
     )
-    .group("Sentinel: comments")
     .takes(of::<Envelope<CommentWrite>>)
     .answers(written!(Comment)),
     Route::api(
@@ -210,10 +208,8 @@ pub static TABLE: &[Route] = &[
         "Deletes a comment",
         by!(comments::delete),
     )
-    .group("Sentinel: comments")
     .answers(GONE),
     Route::api(&["GET"], sentinel!("/incidents/{incident}/relations"), Reader, "Lists relations", by!(relations::list))
-        .group("Sentinel: relations")
         .query(LIST)
         .answers(&[Answer::json(200, of::<ListOf<Relation>>)]),
     Route::api(
@@ -223,7 +219,6 @@ pub static TABLE: &[Route] = &[
         "One relation",
         by!(relations::get),
     )
-    .group("Sentinel: relations")
     .answers(&[Answer::json(200, of::<Relation>)]),
     Route::api(
         &["PUT"],
@@ -232,7 +227,6 @@ pub static TABLE: &[Route] = &[
         "Creates a relation or replaces it",
         by!(relations::put_one),
     )
-    .group("Sentinel: relations")
     .takes(of::<Envelope<RelationWrite>>)
     .answers(written!(Relation)),
     Route::api(
@@ -242,13 +236,10 @@ pub static TABLE: &[Route] = &[
         "Deletes a relation",
         by!(relations::delete),
     )
-    .group("Sentinel: relations")
     .answers(GONE),
     Route::api(&["GET"], sentinel!("/incidents/{incident}/tasks"), Reader, "Lists tasks", by!(tasks::list))
-        .group("Sentinel: tasks")
         .answers(&[Answer::json(200, of::<ListOf<Task>>)]),
     Route::api(&["GET"], sentinel!("/incidents/{incident}/tasks/{task}"), Reader, "One task", by!(tasks::get))
-        .group("Sentinel: tasks")
         .answers(&[Answer::json(200, of::<Task>)]),
     Route::api(
         &["PUT"],
@@ -257,7 +248,6 @@ pub static TABLE: &[Route] = &[
         "Creates a task or replaces it",
         by!(tasks::put_one),
     )
-    .group("Sentinel: tasks")
     .takes(of::<Envelope<TaskWrite>>)
     .answers(written!(Task)),
     Route::api(
@@ -267,17 +257,22 @@ pub static TABLE: &[Route] = &[
         "Deletes a task",
         by!(tasks::delete),
     )
-    .group("Sentinel: tasks")
     .answers(GONE),
     // --- Sentinel: entities, bookmarks, rules ---
     Route::api(&["GET"], sentinel!("/entities/{entity}"), Reader, "One entity or alert", by!(entities::get))
-        .group("Sentinel: entities")
         .answers(&[Answer::json(200, of::<EntityResource>)]),
+    Route::api(
+        &["POST"],
+        sentinel!("/entities/{entity}/runPlaybook"),
+        Responder,
+        "Starts a playbook on the incident of an entity",
+        by!(playbooks::on_entity),
+    )
+    .takes(of::<RunPlaybook>)
+    .answers(&[Answer::nothing(204)]),
     Route::api(&["GET"], sentinel!("/bookmarks"), Reader, "Lists bookmarks", by!(bookmarks::list))
-        .group("Sentinel: bookmarks")
         .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
     Route::api(&["GET"], sentinel!("/bookmarks/{bookmark}"), Reader, "One bookmark", by!(bookmarks::get))
-        .group("Sentinel: bookmarks")
         .answers(&[Answer::json(200, of::<DocumentResource>)]),
     Route::api(
         &["PUT"],
@@ -286,7 +281,6 @@ pub static TABLE: &[Route] = &[
         "Creates a bookmark or replaces it",
         by!(bookmarks::put_one),
     )
-    .group("Sentinel: bookmarks")
     .takes(of::<Envelope<BookmarkWrite>>)
     .answers(written!(DocumentResource)),
     Route::api(
@@ -296,10 +290,8 @@ pub static TABLE: &[Route] = &[
         "Deletes a bookmark",
         by!(bookmarks::delete),
     )
-    .group("Sentinel: bookmarks")
     .answers(GONE),
     Route::api(&["GET"], sentinel!("/automationRules"), Reader, "Lists automation rules", by!(automation_rules::list))
-        .group("Sentinel: automation rules")
         .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
     Route::api(
         &["GET"],
@@ -308,7 +300,6 @@ pub static TABLE: &[Route] = &[
         "One automation rule",
         by!(automation_rules::get),
     )
-    .group("Sentinel: automation rules")
     .answers(&[Answer::json(200, of::<DocumentResource>)]),
     Route::api(
         &["PUT"],
@@ -317,7 +308,6 @@ pub static TABLE: &[Route] = &[
         "Creates an automation rule or replaces it",
         by!(automation_rules::put_one),
     )
-    .group("Sentinel: automation rules")
     .takes(of::<Envelope<Value>>)
     .answers(written!(DocumentResource)),
     Route::api(
@@ -327,7 +317,6 @@ pub static TABLE: &[Route] = &[
         "Deletes an automation rule",
         by!(automation_rules::delete),
     )
-    .group("Sentinel: automation rules")
     .answers(&[Answer::json(200, of::<Value>)]),
     Route::api(
         &["GET"],
@@ -336,7 +325,6 @@ pub static TABLE: &[Route] = &[
         "Lists actions of an alert rule",
         by!(actions::list),
     )
-    .group("Sentinel: alert rules")
     .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
     Route::api(
         &["GET"],
@@ -345,7 +333,6 @@ pub static TABLE: &[Route] = &[
         "One action of an alert rule",
         by!(actions::get),
     )
-    .group("Sentinel: alert rules")
     .answers(&[Answer::json(200, of::<DocumentResource>)]),
     Route::api(
         &["PUT"],
@@ -354,7 +341,6 @@ pub static TABLE: &[Route] = &[
         "Creates an action of an alert rule or replaces it",
         by!(actions::put_one),
     )
-    .group("Sentinel: alert rules")
     .takes(of::<Envelope<ActionWrite>>)
     .answers(written!(DocumentResource)),
     Route::api(
@@ -364,13 +350,10 @@ pub static TABLE: &[Route] = &[
         "Deletes an action of an alert rule",
         by!(actions::delete),
     )
-    .group("Sentinel: alert rules")
     .answers(GONE),
     Route::api(&["GET"], sentinel!("/onboardingStates"), Reader, "Lists onboarding states", by!(onboarding::list))
-        .group("Sentinel: onboarding")
         .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
     Route::api(&["GET"], sentinel!("/onboardingStates/{state}"), Reader, "One onboarding state", by!(onboarding::get))
-        .group("Sentinel: onboarding")
         .answers(&[Answer::json(200, of::<DocumentResource>)]),
     Route::api(
         &["PUT"],
@@ -379,7 +362,6 @@ pub static TABLE: &[Route] = &[
         "Creates an onboarding state or replaces it",
         by!(onboarding::put_one),
     )
-    .group("Sentinel: onboarding")
     .takes(of::<Envelope<OnboardingWrite>>)
     .answers(written!(DocumentResource)),
     Route::api(
@@ -389,7 +371,6 @@ pub static TABLE: &[Route] = &[
         "Forgets what was written of the onboarding state",
         by!(onboarding::delete),
     )
-    .group("Sentinel: onboarding")
     .answers(GONE),
     // --- Larum's own API ---
     Route::api(
@@ -399,15 +380,12 @@ pub static TABLE: &[Route] = &[
         "Incidents in which all of some words occur",
         by!(numbered::search),
     )
-    .group("Incidents")
     .query(&[Parameter::required("q", "The words."), LIMIT])
     .answers(&[Answer::json(200, of::<ListOf<numbered::Hit<'static>>>)]),
     Route::api(&["POST"], "/api/incidents", Responder, "Creates an incident", by!(numbered::create))
-        .group("Incidents")
         .takes(of::<numbered::NewIncident>)
         .answers(&[Answer::json(201, of::<numbered::Shown<'static>>)]),
     Route::api(&["GET"], "/api/incidents/{incident}", Reader, "One incident, by number or name", by!(numbered::get))
-        .group("Incidents")
         .answers(&[Answer::json(200, of::<numbered::Shown<'static>>)]),
     Route::api(
         &["PATCH"],
@@ -416,14 +394,11 @@ pub static TABLE: &[Route] = &[
         "Changes what is given of an incident",
         by!(numbered::patch),
     )
-    .group("Incidents")
     .takes(of::<numbered::IncidentPatch>)
     .answers(&[Answer::json(200, of::<numbered::Shown<'static>>)]),
     Route::api(&["DELETE"], "/api/incidents/{incident}", Contributor, "Deletes an incident", by!(numbered::delete))
-        .group("Incidents")
         .answers(GONE),
     Route::api(&["POST"], "/api/incidents/{incident}/comments", Responder, "Adds a comment", by!(numbered::comment))
-        .group("Incidents")
         .takes(of::<numbered::NewComment>)
         .answers(&[Answer::json(201, of::<Comment>)]),
     Route::api(
@@ -433,7 +408,6 @@ pub static TABLE: &[Route] = &[
         "Merges other incidents into this one",
         by!(numbered::merge),
     )
-    .group("Incidents")
     .takes(of::<numbered::Merge>)
     .answers(&[Answer::json(200, of::<numbered::Shown<'static>>)]),
     Route::api(
@@ -443,7 +417,6 @@ pub static TABLE: &[Route] = &[
         "Who or what changed which field, oldest first",
         by!(activity::list),
     )
-    .group("Incidents")
     .query(&[Parameter::optional("after", "The id of the last entry seen."), LIMIT])
     .answers(&[Answer::json(200, of::<ListOf<Activity>>)]),
     Route::api(
@@ -453,7 +426,6 @@ pub static TABLE: &[Route] = &[
         "Incidents that have something in common with this one, and what",
         by!(numbered::related),
     )
-    .group("Incidents")
     .query(&[LIMIT])
     .answers(&[Answer::json(200, of::<ListOf<numbered::Related<'static>>>)]),
     Route::api(
@@ -463,7 +435,6 @@ pub static TABLE: &[Route] = &[
         "What was attached to the mail an incident came from",
         by!(attachments::list),
     )
-    .group("Incidents")
     .answers(&[Answer::json(200, of::<ListOf<attachments::Attached>>)]),
     Route::api(
         &["GET"],
@@ -472,18 +443,14 @@ pub static TABLE: &[Route] = &[
         "An attachment, by its place in the list (from 0) or its SHA-256",
         by!(attachments::get),
     )
-    .group("Incidents")
     .answers(&[Answer::other(200, "application/octet-stream")]),
     Route::api(&["GET"], "/api/alerts", Reader, "Lists alerts, newest first", by!(alerts::list))
-        .group("Alerts")
         .query(LIST)
         .answers(&[Answer::json(200, of::<ListOf<alerts::Shown>>)]),
     Route::api(&["POST"], "/api/alerts", Responder, "Takes an alert in", by!(alerts::post))
-        .group("Alerts")
         .takes(of::<alerts::AlertWrite>)
         .answers(written!(alerts::Shown)),
     Route::api(&["GET"], "/api/alerts/{alert}", Reader, "One alert", by!(alerts::get))
-        .group("Alerts")
         .answers(&[Answer::json(200, of::<alerts::Shown>)]),
     Route::api(
         &["PUT"],
@@ -492,11 +459,9 @@ pub static TABLE: &[Route] = &[
         "Takes an alert in under a name, or replaces it",
         by!(alerts::put_one),
     )
-    .group("Alerts")
     .takes(of::<alerts::AlertWrite>)
     .answers(written!(alerts::Shown)),
     Route::api(&["GET"], "/api/runs", Reader, "Lists runs, newest first", by!(runs::list))
-        .group("Runs")
         .query(&[
             Parameter::optional("status", "Only runs that stand so."),
             Parameter::optional("playbook", "Only runs of this playbook."),
@@ -505,20 +470,15 @@ pub static TABLE: &[Route] = &[
         ])
         .answers(&[Answer::json(200, of::<ListOf<RunSummary>>)]),
     Route::api(&["GET"], "/api/runs/{run}", Reader, "One run, with what became of its actions", by!(runs::get))
-        .group("Runs")
         .answers(&[Answer::json(200, of::<runs::RunShown>)]),
     Route::api(&["POST"], "/api/runs/{run}/cancel", Contributor, "Asks that a run end", by!(runs::cancel))
-        .group("Runs")
         .answers(&[Answer::json(202, of::<runs::RunShown>)]),
     // --- access ---
     Route::api(&["GET"], "/api/workspace", Reader, "Which workspace this is, and who asks", by!(workspace::get))
-        .group("Access")
         .answers(&[Answer::json(200, of::<workspace::WorkspaceShown<'static>>)]),
     Route::api(&["GET"], "/api/tokens", Administrator, "The tokens that clients are let in by", by!(tokens::list))
-        .group("Access")
         .answers(&[Answer::json(200, of::<ListOf<TokenResource<'static>>>)]),
     Route::api(&["POST"], "/api/tokens", Administrator, "Makes a token, which is shown once", by!(tokens::create))
-        .group("Access")
         .takes(of::<tokens::NewToken>)
         .answers(&[Answer::json(201, of::<tokens::MadeToken<'static>>)]),
     Route::api(
@@ -528,6 +488,5 @@ pub static TABLE: &[Route] = &[
         "Revokes the token of this name",
         by!(tokens::revoke),
     )
-    .group("Access")
     .answers(&[Answer::other(200, "application/json")]),
 ];

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::incidents::{missing, named};
 use crate::{
-    incident::{EntityKind, EntityResource},
+    incident::{EntityKind, EntityResource, ResourceName},
     server::{
         ask::{Ask, not_found, not_stored},
         problem::{Problem, json},
@@ -64,13 +64,21 @@ pub async fn entities_of(ask: Ask) -> Result<Response, Box<Problem>> {
 
 /// GET `/entities/{entity}`: an entity, or an alert, which is one to the API.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
-    let name = ask.name("entity")?;
+    let entity = found(&ask, &ask.name("entity")?).await?;
+    Ok(json(StatusCode::OK, &entity))
+}
+
+/// An entity or alert by its name.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn found(ask: &Ask, name: &ResourceName) -> Result<EntityResource, Box<Problem>> {
     if let Some(guid) = name.guid()
         && let Some(entity) = ask.store().entity(guid).await.map_err(not_stored)?
     {
-        return Ok(json(StatusCode::OK, &entity.resource(ask.workspace())));
+        return Ok(entity.resource(ask.workspace()));
     }
-    let alert = ask.store().alert(&name).await.map_err(not_stored)?;
+    let alert = ask.store().alert(name).await.map_err(not_stored)?;
     let alert = alert.ok_or_else(|| not_found(format_args!("Entity {name}")))?;
-    Ok(json(StatusCode::OK, &alert.resource(ask.workspace())))
+    Ok(alert.resource(ask.workspace()))
 }

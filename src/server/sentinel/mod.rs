@@ -9,6 +9,7 @@ pub(super) mod entities;
 pub(super) mod incidents;
 mod list;
 pub(super) mod onboarding;
+pub(super) mod playbooks;
 pub(super) mod relations;
 pub(super) mod tasks;
 
@@ -20,8 +21,8 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 pub use body::{
-    ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, TaskWrite,
-    optional_instant, optional_word, word,
+    ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, RunPlaybook,
+    TaskWrite, optional_instant, optional_word, word,
 };
 pub use entities::{EntityList, IncidentEntities};
 pub use list::{ListOf, link, listing, page};

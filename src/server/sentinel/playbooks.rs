@@ -1,0 +1,77 @@
+//! Starting a playbook on an incident by hand.
+
+use axum::{http::StatusCode, response::Response};
+
+use super::{
+    body::RunPlaybook,
+    entities,
+    incidents::{found, missing},
+};
+use crate::{
+    engine::Live,
+    incident::{Incident, IncidentRef, ResourceName, automation::RuleAction},
+    playbook::Trigger,
+    server::{
+        ask::{Ask, bad_request, empty, not_found, not_stored},
+        problem::Problem,
+        request::BUSY_RETRY,
+    },
+    store::intake::Verdict,
+    trigger::incident,
+};
+
+const TITLE: &str = "This was not started";
+
+/// POST `/incidents/{incident}/runPlaybook`.
+pub async fn on_incident(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let given: RunPlaybook = ask.json().await?;
+    let incident = found(&ask).await?;
+    run(&ask, &given, &incident).await
+}
+
+/// POST `/entities/{entity}/runPlaybook`: on the incident that the entity is looked at in. No playbook here starts on an
+/// entity alone; of an alert, its newest incident is meant when none is named.
+pub async fn on_entity(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let given: RunPlaybook = ask.json().await?;
+    let name = ask.name("entity")?;
+    entities::found(&ask, &name).await?;
+    let incident = match given.incident_arm_id.as_deref().filter(|id| !id.is_empty()) {
+        Some(id) => {
+            let last = id.trim_end_matches('/').rsplit('/').next().unwrap_or(id);
+            let incident = ResourceName::parse(last).map_err(|error| bad_request(error.to_string()))?;
+            ask.store().find_incident(&IncidentRef::Name(incident)).await.map_err(not_stored)?
+        }
+        None => {
+            let incidents = ask.store().incidents_of(&name).await.map_err(not_stored)?;
+            let newest = incidents.into_iter().max_by_key(|incident| incident.number);
+            let message = "'incidentArmId' is missing: playbooks start on an incident, not on an entity alone.";
+            Some(newest.ok_or_else(|| bad_request(message))?)
+        }
+    };
+    run(&ask, &given, &incident.ok_or_else(|| missing(&ask))?).await
+}
+
+async fn run(ask: &Ask, given: &RunPlaybook, incident: &Incident) -> Result<Response, Box<Problem>> {
+    let name = RuleAction::playbook_of(&given.logic_apps_resource_id);
+    let live = playbook(ask, name).ok_or_else(|| not_found(format_args!("Playbook {name}")))?;
+    let by = ask.caller.actor.clone();
+    let verdict = incident::run(&ask.site.door, ask.workspace(), &live, incident, by).await.map_err(not_stored)?;
+    match verdict {
+        Verdict::Accepted { .. } | Verdict::Duplicate { .. } => Ok(empty(StatusCode::NO_CONTENT)),
+        Verdict::Skipped { because } => {
+            let message = format!("The playbook '{name}' was not started: {because}.");
+            Err(Problem::new(StatusCode::CONFLICT, "Conflict", TITLE, message))
+        }
+        Verdict::Busy { because } => {
+            let message = format!("The playbook '{name}' was not started: {because}.");
+            Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, message).retry_after(BUSY_RETRY))
+        }
+    }
+}
+
+/// The playbook of this name, if it can be started on an incident.
+fn playbook(ask: &Ask, name: &str) -> Option<Live> {
+    let startable = |live: &&Live| matches!(live.playbook.trigger, Trigger::Incident(_) | Trigger::Manual);
+    let current = ask.site.door.library.current();
+    current.iter().filter(startable).find(|live| live.playbook.name.eq_ignore_ascii_case(name)).cloned()
+}
