@@ -1,0 +1,16 @@
+//! The Sentinel API and Larum's own, as clients meet them.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
+mod bodies;
+mod curl;
+mod errors;
+mod examples;
+mod kit;
+mod lists;
+mod openapi;
+mod own;
+mod traps;
+
+#[allow(dead_code, reason = "the kit is made for forms, which need more of it")]
+#[path = "../forms/kit.rs"]
+mod forms;

@@ -1,0 +1,147 @@
+//! Larum's own API: what the command line and other products use.
+
+use larum::access::Role;
+use serde_json::{Value, json};
+
+use crate::{
+    forms::request,
+    kit::{BASE, ONE, PLAYBOOK, api, masked, with},
+};
+
+#[tokio::test]
+async fn an_alert_is_taken_in_with_what_it_concerns_and_can_be_related() {
+    let api = api().await;
+    let alert = json!({
+        "alertDisplayName": "Logon from two countries", "severity": "High", "description": "Within an hour",
+        "vendorName": "Contoso", "productName": "Contoso IDP", "providerAlertId": "7", "tactics": ["InitialAccess"],
+        "startTimeUtc": "2026-11-24T08:00:00Z", "additionalData": {"Countries": "DE, BR"}, "alertLink": "https://contoso.example/7",
+        "entities": [
+            {"kind": "Account", "properties": {"accountName": "mara", "upnSuffix": "contoso.example"}},
+            {"kind": "Ip", "properties": {"address": "192.0.2.7"}},
+            {"kind": "Ip", "properties": {"address": "192.0.2.7"}},
+        ],
+    });
+    let taken = api.own(201, "POST", "/api/alerts", Some(&alert)).await;
+    insta::assert_json_snapshot!("alert", masked(&taken, &[]));
+    let name = taken["name"].as_str().unwrap();
+    let again = api.own(200, "POST", "/api/alerts", Some(&alert)).await;
+    assert_eq!(again["name"], name, "what the product calls the same is the same alert");
+    let entities: Vec<&Value> = taken["entities"].as_array().unwrap().iter().map(|entity| &entity["name"]).collect();
+    let other = json!({"alertDisplayName": "Other", "severity": "Low", "entities": [{"kind": "ip", "properties": {"address": "192.0.2.7"}}]});
+    let refused = api.call("PUT", "/api/alerts/other", Some(&other)).await;
+    assert_eq!(refused.status, 400, "kinds are Sentinel's: {}", refused.body);
+    let other = json!({"alertDisplayName": "Other", "severity": "Low", "entities": [{"kind": "Ip", "properties": {"address": "192.0.2.7"}}]});
+    let other = api.own(201, "PUT", "/api/alerts/other", Some(&other)).await;
+    assert_eq!(other["entities"][0]["name"], *entities[1], "the same address is the same entity");
+
+    api.incident(ONE, "Door").await;
+    let relation = json!({"properties": {"relatedResourceId": format!("{BASE}/entities/{name}")}});
+    let related = api.ok(201, "PUT", &format!("/incidents/{ONE}/relations/r"), Some(&relation)).await;
+    assert_eq!(related["properties"]["relatedResourceKind"], "SecurityAlert");
+    let alerts = api.ok(200, "POST", &format!("/incidents/{ONE}/alerts"), None).await;
+    assert_eq!(alerts["value"][0]["properties"]["alertDisplayName"], "Logon from two countries");
+    let listed = api.ok(200, "POST", &format!("/incidents/{ONE}/entities"), None).await;
+    assert_eq!(listed["metaData"], json!([{"entityKind": "Account", "count": 1}, {"entityKind": "Ip", "count": 1}]));
+    let entity = api.ok(200, "GET", &format!("/entities/{}", entities[1].as_str().unwrap()), None).await;
+    assert_eq!((&entity["kind"], &entity["properties"]["friendlyName"]), (&json!("Ip"), &json!("192.0.2.7")));
+    let incident = api.own(200, "GET", "/api/incidents/1", None).await;
+    assert_eq!(incident["properties"]["additionalData"]["alertProductNames"], json!(["Contoso IDP"]));
+    let all = api.own(200, "GET", "/api/alerts", None).await;
+    assert_eq!(all["value"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_incident_is_made_changed_commented_merged_and_deleted_by_its_number() {
+    let api = api().await;
+    let new = json!({"title": "Door", "owner": "john@contoso.com", "tags": ["north"]});
+    let made = api.own(201, "POST", "/api/incidents", Some(&new)).await;
+    assert_eq!(made["properties"]["severity"], "Medium");
+    assert_eq!(made["properties"]["owner"]["userPrincipalName"], "john@contoso.com");
+    let patch = json!({"severity": "High", "addTags": ["urgent"], "removeTags": ["NORTH"], "owner": ""});
+    let patched = api.own(200, "PATCH", "/api/incidents/1", Some(&patch)).await;
+    assert_eq!(patched["properties"]["labels"], json!([{"labelName": "urgent", "labelType": "User"}]));
+    assert_eq!(patched["properties"]["title"], "Door");
+    let refused = api.own(400, "PATCH", "/api/incidents/1", Some(&json!({"status": "Closed"}))).await;
+    assert_eq!(refused["error"]["code"], "BadRequest");
+    let unknown = api.own(400, "PATCH", "/api/incidents/1", Some(&json!({"colour": "red"}))).await;
+    assert!(unknown["error"]["message"].as_str().unwrap().contains("colour"), "{unknown}");
+    let comment = api.own(201, "POST", "/api/incidents/1/comments", Some(&json!({"message": "Looked at it"}))).await;
+    assert_eq!(comment["properties"]["author"]["name"], "tests");
+
+    api.own(201, "POST", "/api/incidents", Some(&json!({"title": "Door"}))).await;
+    let related = api.own(200, "GET", "/api/incidents/1/related", None).await;
+    assert_eq!(related["value"][0]["because"], json!([{"reason": "same_title"}]), "{related}");
+    let merged = api.own(200, "POST", "/api/incidents/1/merge", Some(&json!({"incidents": [2]}))).await;
+    assert_eq!(merged["properties"]["incidentNumber"], 1);
+    let gone = api.own(200, "GET", "/api/incidents/2", None).await;
+    assert_eq!(gone["properties"]["additionalData"]["mergedIncidentNumber"], 1, "{gone}");
+    let log = api.own(200, "GET", "/api/incidents/1/activity?limit=2", None).await;
+    assert_eq!(log["value"].as_array().unwrap().len(), 2);
+    assert!(log["nextLink"].as_str().unwrap().contains("after="), "{log}");
+    assert_eq!(api.call("DELETE", "/api/incidents/1", None).await.status, 200);
+    assert_eq!(api.call("GET", "/api/incidents/1", None).await.status, 404);
+    let log = api.own(200, "GET", "/api/incidents/1/activity", None).await;
+    assert_eq!(log["value"].as_array().unwrap().last().unwrap()["what"], "deleted", "a deletion leaves a trace");
+    assert_eq!(api.call("GET", "/api/incidents/99/activity", None).await.status, 404);
+}
+
+#[tokio::test]
+async fn incidents_are_found_by_their_words() {
+    let api = api().await;
+    api.own(201, "POST", "/api/incidents", Some(&json!({"title": "A stranger at the north door"}))).await;
+    api.own(201, "POST", "/api/incidents", Some(&json!({"title": "A leak"}))).await;
+    use larum::store::incidents::IncidentStore;
+    while api.served.store.index_portion().await.unwrap() {}
+    let found = api.own(200, "GET", "/api/incidents/search?q=north%20stranger", None).await;
+    assert_eq!(found["value"].as_array().unwrap().len(), 1);
+    assert_eq!(found["value"][0]["incident"]["properties"]["incidentNumber"], 1);
+    let nothing = api.own(400, "GET", "/api/incidents/search", None).await;
+    assert_eq!(nothing["error"]["message"], "The query parameter q must say what to look for.");
+}
+
+#[tokio::test]
+async fn runs_are_listed_shown_and_cancelled() {
+    const WAITS: &str = "
+name: waits
+trigger: {incident: {on: [created]}}
+actions:
+  - {id: wait, action: delay, with: {duration: PT1H}}
+";
+    let api = with(&[PLAYBOOK, WAITS], Role::Responder).await;
+    api.incident(ONE, "Door").await;
+    let body = json!({"logicAppsResourceId": "waits"});
+    assert_eq!(api.ask("POST", &format!("/incidents/{ONE}/runPlaybook"), Some(&body)).await.status, 204);
+    let runs = api.own(200, "GET", "/api/runs?playbook=waits", None).await;
+    let run = runs["value"][0]["run"].as_str().unwrap().to_owned();
+    let shown = api.own(200, "GET", &format!("/api/runs/{run}"), None).await;
+    assert_eq!((&shown["playbook"], &shown["kind"]), (&json!("waits"), &json!("incident")));
+    api.own(202, "POST", &format!("/api/runs/{run}/cancel"), None).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let shown = api.own(200, "GET", &format!("/api/runs/{run}"), None).await;
+        if shown["status"] == "Cancelled" {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{shown}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let again = api.own(409, "POST", &format!("/api/runs/{run}/cancel"), None).await;
+    assert_eq!(again["error"]["message"], format!("Run {run} has ended as Cancelled already."));
+    assert_eq!(api.own(200, "GET", "/api/runs?status=running", None).await, json!({"value": []}));
+    assert_eq!(api.call("GET", "/api/runs?status=dancing", None).await.status, 400);
+    assert_eq!(api.call("GET", "/api/runs/none", None).await.status, 404);
+}
+
+#[tokio::test]
+async fn other_addresses_and_methods_are_refused_in_json() {
+    let api = api().await;
+    let table = [("GET", "/api/nothing", 404, None), ("PUT", "/api/incidents/1", 405, Some("GET, PATCH, DELETE"))];
+    for (method, path, status, allow) in table {
+        let token = format!("Bearer {}", api.token);
+        let answer =
+            api.served.raw(&request(method, path, &[("authorization", &token), ("accept", "text/html")], None)).await;
+        assert_eq!((answer.status, answer.header("allow")), (status, allow), "{}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert!(answer.json()["error"]["message"].is_string());
+    }
+}
