@@ -21,7 +21,7 @@ pub const TWO: &str = "afbd324f-6c48-459c-8710-8d1e1cd03812";
 /// A playbook that somebody can start on an incident.
 pub const PLAYBOOK: &str = "
 name: my-playbook-name
-trigger: {incident: {on: [created], when: '@equals(1, 2)'}}
+trigger: {incident: {on: [updated]}}
 actions:
   - {id: note, action: compose, with: {inputs: '{{trigger.object.properties.title}}'}}
 ";

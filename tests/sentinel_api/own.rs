@@ -105,7 +105,7 @@ async fn runs_are_listed_shown_and_cancelled() {
 name: waits
 trigger: {incident: {on: [created]}}
 actions:
-  - {id: wait, action: delay, with: {duration: PT1H}}
+  - {id: wait, action: delay, with: {for: PT1H}}
 ";
     let api = with(&[PLAYBOOK, WAITS], Role::Responder).await;
     api.incident(ONE, "Door").await;
