@@ -65,10 +65,21 @@ impl Ask {
     /// # Errors
     /// 400 with the place and what is wrong there.
     pub fn read<T: DeserializeOwned>(&self, value: Value) -> Result<T, Box<Problem>> {
+        // An object alone: what reads one would take a list of its members too.
+        if !value.is_object() {
+            return Err(bad_request("The request body is not valid: it must be a JSON object."));
+        }
         serde_path_to_error::deserialize(value).map_err(|error| {
             let (path, inner) = (error.path().to_string(), error.inner().to_string());
-            let place = if path == "." { String::new() } else { format!("'{path}': ") };
-            bad_request(format!("The request body is not valid: {place}{inner}."))
+            let path = if path == "." { String::new() } else { path };
+            let missing = inner.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+            let told = match missing {
+                Some(member) if path.is_empty() => format!("'{member}': it is required"),
+                Some(member) => format!("'{path}.{member}': it is required"),
+                None if path.is_empty() => inner,
+                None => format!("'{path}': {inner}"),
+            };
+            bad_request(format!("The request body is not valid: {told}."))
         })
     }
 
@@ -165,6 +176,9 @@ impl From<Rejected> for Box<Problem> {
 /// A question that could not be answered, or a change that could not be kept: 503 when it may work later, else 500.
 #[must_use]
 pub fn not_stored(error: StoreError) -> Box<Problem> {
+    if matches!(error, StoreError::BadContinuation) {
+        return bad_request("The query parameter $skipToken is not one that this list gave out.");
+    }
     if error.is_passing() {
         tracing::error!(%error, "an API's request could not be stored; its sender is told to try again");
         let message = "The data folder cannot be written just now, so nothing was changed. Try again in a while.";

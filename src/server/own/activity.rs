@@ -28,7 +28,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     };
     let entries = ask.store().activity(incident, after, limit).await.map_err(not_stored)?;
     if entries.is_empty() && after.is_none() {
-        return Err(not_found(format_args!("Incident {incident}")));
+        return Err(not_found(incident));
     }
     let last = entries.last().filter(|_| entries.len() == limit).map(|entry| entry.id.to_string());
     let next_link = last.map(|id| link(&ask, AFTER, &id));

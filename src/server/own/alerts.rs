@@ -27,7 +27,7 @@ const OWN: [&str; 6] = ["alertDisplayName", "severity", "entities", "systemAlert
 /// An alert. What else Sentinel's SecurityAlert has (`alertLink`, `confidenceLevel`, `resourceIdentifiers`, …) is kept as
 /// it is.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 pub struct AlertWrite {
     /// Its title.
@@ -71,6 +71,7 @@ pub struct AlertWrite {
 
 /// Something an alert concerns.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "an object")]
 pub struct EntityWrite {
     kind: EntityKind,
     /// Under Sentinel's names, as in `{"address": "192.0.2.7"}` of an `Ip`. What identifies it gives it its name.
@@ -105,7 +106,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let name = ask.name("alert")?;
     let alert = ask.store().alert(&name).await.map_err(not_stored)?;
-    let alert = alert.ok_or_else(|| not_found(format_args!("Alert {name}")))?;
+    let alert = alert.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &Shown::of(&alert, ask.workspace())))
 }
 

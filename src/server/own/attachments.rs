@@ -47,7 +47,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 /// GET `/api/incidents/{incident}/attachments/{attachment}`: the bytes, never shown by a browser: they came from outside.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let wanted = ask.parameter("attachment");
-    let missing = || not_found(format_args!("Attachment {wanted}"));
+    let missing = || not_found(wanted);
     let (event, attached) = all(&ask).await?.ok_or_else(missing)?;
     let place = match wanted.parse::<usize>() {
         Ok(place) => Some(place),

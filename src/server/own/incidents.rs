@@ -37,7 +37,7 @@ impl<'a> Shown<'a> {
 
 /// An incident to be made; its name and number are Larum's choice.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct NewIncident {
     title: String,
     /// At most 5,000 characters.
@@ -64,7 +64,7 @@ pub struct NewIncident {
 
 /// What is to be changed of an incident; what is left out stays.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct IncidentPatch {
     #[serde(default)]
     title: Option<String>,
@@ -92,7 +92,7 @@ pub struct IncidentPatch {
 
 /// A comment to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct NewComment {
     /// HTML or Markdown, at most 30,000 characters.
     message: String,
@@ -100,7 +100,7 @@ pub struct NewComment {
 
 /// Which incidents are to be merged into the one of the address.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct Merge {
     /// By number or name.
     incidents: Vec<Named>,

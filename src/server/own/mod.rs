@@ -38,7 +38,7 @@ async fn found(ask: &Ask) -> Result<Incident, Box<Problem>> {
 
 /// There is no such incident.
 fn missing(ask: &Ask) -> Box<Problem> {
-    not_found(format_args!("Incident {}", ask.parameter("incident")))
+    not_found(ask.parameter("incident"))
 }
 
 /// The number a query parameter gives, at most `most`.

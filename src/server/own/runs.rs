@@ -96,7 +96,7 @@ pub async fn cancel(ask: Ask) -> Result<Response, Box<Problem>> {
 
 async fn found(ask: &Ask) -> Result<StoredRun, Box<Problem>> {
     let text = ask.parameter("run");
-    let missing = || not_found(format_args!("Run {text}"));
+    let missing = || not_found(text);
     let run = Uuid::try_parse(text).map_err(|_| missing())?;
     ask.store().load_run(run).await.map_err(not_stored)?.ok_or_else(missing)
 }

@@ -31,7 +31,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
     let action = ask.store().document(&key).await.map_err(not_stored)?;
-    let action = action.ok_or_else(|| not_found(format_args!("Action {}", key.name)))?;
+    let action = action.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &action.resource(ask.workspace())))
 }
 

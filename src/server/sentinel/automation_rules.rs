@@ -26,7 +26,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
     let rule = ask.store().document(&key).await.map_err(not_stored)?;
-    let rule = rule.ok_or_else(|| not_found(format_args!("Automation rule {}", key.name)))?;
+    let rule = rule.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &rule.resource(ask.workspace())))
 }
 

@@ -9,6 +9,7 @@ use crate::incident::{Classification, ClassificationReason, Draft, Owner, Severi
 
 /// What every PUT sends.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "an object")]
 #[schemars(rename = "{P}Body")]
 pub struct Envelope<P> {
     /// The etag that was seen last; when it is another one by now, nothing is changed.
@@ -19,7 +20,7 @@ pub struct Envelope<P> {
 
 /// What a client may write of an incident. All of it is replaced.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct IncidentWrite {
     title: String,
     #[serde(default)]
@@ -66,14 +67,14 @@ impl From<IncidentWrite> for Draft {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct LabelWrite {
     label_name: String,
 }
 
 /// Who an incident is assigned to; all null or absent: nobody.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct OwnerWrite {
     #[serde(default)]
     object_id: Option<String>,
@@ -108,6 +109,7 @@ impl From<OwnerWrite> for Owner {
 
 /// What a client may write of a comment.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "an object")]
 pub struct CommentWrite {
     /// HTML or Markdown, at most 30,000 characters.
     pub message: String,
@@ -115,6 +117,7 @@ pub struct CommentWrite {
 
 /// What a client may write of a task.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "an object")]
 pub struct TaskWrite {
     pub title: String,
     #[serde(default)]
@@ -124,7 +127,7 @@ pub struct TaskWrite {
 
 /// What a client may write of a relation.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct RelationWrite {
     /// The resource id of an alert (`…/entities/{systemAlertId}`) or of a bookmark (`…/bookmarks/{id}`).
     pub related_resource_id: String,
@@ -132,7 +135,7 @@ pub struct RelationWrite {
 
 /// Which playbook to run.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct RunPlaybook {
     /// A resource id whose last part is the playbook's name.
     pub logic_apps_resource_id: String,
@@ -143,7 +146,7 @@ pub struct RunPlaybook {
 
 /// What a client must write of a bookmark; what else Sentinel's schema has is kept as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 pub struct BookmarkWrite {
     pub display_name: String,
@@ -174,7 +177,7 @@ pub struct BookmarkWrite {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 struct EntityMapping {
     #[serde(default)]
@@ -184,6 +187,7 @@ struct EntityMapping {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 struct FieldMapping {
     #[serde(default)]
@@ -193,7 +197,7 @@ struct FieldMapping {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 struct IncidentInfo {
     #[serde(default)]
@@ -208,7 +212,7 @@ struct IncidentInfo {
 
 /// What a client must write of an alert rule's action.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 pub struct ActionWrite {
     /// The address that starts the playbook. It admits whoever has it, so it is never shown again.
@@ -218,7 +222,7 @@ pub struct ActionWrite {
 
 /// What a client may write of the onboarding state.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
 pub struct OnboardingWrite {
     #[serde(default)]

@@ -32,7 +32,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
     let bookmark = ask.store().document(&key).await.map_err(not_stored)?;
-    let bookmark = bookmark.ok_or_else(|| not_found(format_args!("Bookmark {}", key.name)))?;
+    let bookmark = bookmark.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &bookmark.resource(ask.workspace())))
 }
 

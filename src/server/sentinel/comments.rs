@@ -29,7 +29,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (found(&ask).await?, ask.name("comment")?);
     let comment = ask.store().comment(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
-    let comment = comment.ok_or_else(|| not_found(format_args!("Comment {name}")))?;
+    let comment = comment.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &comment.resource(&incident.name, ask.workspace())))
 }
 

@@ -79,6 +79,6 @@ pub async fn found(ask: &Ask, name: &ResourceName) -> Result<EntityResource, Box
         return Ok(entity.resource(ask.workspace()));
     }
     let alert = ask.store().alert(name).await.map_err(not_stored)?;
-    let alert = alert.ok_or_else(|| not_found(format_args!("Entity {name}")))?;
+    let alert = alert.ok_or_else(|| not_found(name))?;
     Ok(alert.resource(ask.workspace()))
 }

@@ -34,7 +34,7 @@ pub async fn found(ask: &Ask) -> Result<Incident, Box<Problem>> {
 
 /// There is no such incident.
 pub fn missing(ask: &Ask) -> Box<Problem> {
-    not_found(format_args!("Incident {}", ask.parameter("incident")))
+    not_found(ask.parameter("incident"))
 }
 
 /// GET `/incidents`.

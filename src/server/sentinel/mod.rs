@@ -58,14 +58,14 @@ pub(super) fn addressed(ask: &Ask) -> Result<(), Box<Problem>> {
     }
     let workspace = ask.workspace();
     let named = [
-        (&workspace.subscription, "subscription", "Subscription"),
-        (&workspace.resource_group, "resourceGroup", "Resource group"),
-        (&workspace.name, "workspace", "Workspace"),
+        (&workspace.subscription, "subscription"),
+        (&workspace.resource_group, "resourceGroup"),
+        (&workspace.name, "workspace"),
     ];
-    for (ours, parameter, what) in named {
+    for (ours, parameter) in named {
         let given = ask.parameter(parameter);
         if !ours.eq_ignore_ascii_case(given) {
-            return Err(not_found(format_args!("{what} {given}")));
+            return Err(not_found(given));
         }
     }
     Ok(())

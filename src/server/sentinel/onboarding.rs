@@ -19,7 +19,7 @@ const DEFAULT: &str = "default";
 fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
     let name = ask.name("state")?;
     if !ask.parameter("state").eq_ignore_ascii_case(DEFAULT) {
-        return Err(not_found(format_args!("Onboarding state {name}")));
+        return Err(not_found(name));
     }
     Ok(DocumentKey { kind: DocumentKind::OnboardingState, parent: None, name })
 }

@@ -12,7 +12,7 @@ use crate::{
     incident::{Incident, IncidentRef, ResourceName, automation::RuleAction},
     playbook::Trigger,
     server::{
-        ask::{Ask, bad_request, empty, not_found, not_stored},
+        ask::{Ask, bad_request, empty, not_stored},
         problem::Problem,
         request::BUSY_RETRY,
     },
@@ -53,7 +53,10 @@ pub async fn on_entity(mut ask: Ask) -> Result<Response, Box<Problem>> {
 
 async fn run(ask: &Ask, given: &RunPlaybook, incident: &Incident) -> Result<Response, Box<Problem>> {
     let name = RuleAction::playbook_of(&given.logic_apps_resource_id);
-    let live = playbook(ask, name).ok_or_else(|| not_found(format_args!("Playbook {name}")))?;
+    let live = playbook(ask, name).ok_or_else(|| {
+        let message = format!("No playbook called '{name}' starts on incidents.");
+        Problem::new(StatusCode::NOT_FOUND, "ResourceNotFound", TITLE, message)
+    })?;
     let by = ask.caller.actor.clone();
     let verdict = incident::run(&ask.site.door, ask.workspace(), &live, incident, by).await.map_err(not_stored)?;
     match verdict {

@@ -28,7 +28,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (found(&ask).await?, ask.name("relation")?);
     let relation = ask.store().relation(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
-    let relation = relation.ok_or_else(|| not_found(format_args!("Relation {name}")))?;
+    let relation = relation.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &relation.resource(&incident.name, ask.workspace())))
 }
 

@@ -27,7 +27,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (found(&ask).await?, ask.name("task")?);
     let task = ask.store().task(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
-    let task = task.ok_or_else(|| not_found(format_args!("Task {name}")))?;
+    let task = task.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &task.resource(&incident.name, ask.workspace())))
 }
 
