@@ -107,7 +107,7 @@ trigger: {incident: {on: [created]}}
 actions:
   - {id: wait, action: delay, with: {for: PT1H}}
 ";
-    let api = with(&[PLAYBOOK, WAITS], Role::Responder).await;
+    let api = with(&[PLAYBOOK, WAITS], Role::Contributor).await;
     api.incident(ONE, "Door").await;
     let body = json!({"logicAppsResourceId": "waits"});
     assert_eq!(api.ask("POST", &format!("/incidents/{ONE}/runPlaybook"), Some(&body)).await.status, 204);
