@@ -12,6 +12,9 @@ pub mod app;
 /// Forms, health and metrics over HTTP.
 pub mod server;
 
+/// Tests of playbooks.
+pub mod testing;
+
 /// What starts runs, and the one door reports come in by.
 pub mod trigger;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -148,6 +148,27 @@ pub struct Call<'a> {
     pub at: DateTime<Utc>,
 }
 
+/// An attempt that is only rehearsed: what it may know, without anything to touch the world with.
+#[derive(Clone, Copy)]
+pub struct Rehearsal<'a> {
+    pub run: &'a RunInfo,
+    pub identity: Identity,
+    /// The evaluated `with:`, without null members.
+    pub input: &'a Value,
+    pub config: &'a Arc<Config>,
+    pub vault: &'a Vault,
+    pub at: DateTime<Utc>,
+}
+
+impl<'a> Call<'a> {
+    /// What a rehearsal of this attempt may know.
+    #[must_use]
+    pub fn rehearsal(&self) -> Rehearsal<'a> {
+        let Self { run, identity, input, services, at, .. } = *self;
+        Rehearsal { run, identity, input, config: &services.config, vault: &services.vault, at }
+    }
+}
+
 /// What performing came to.
 pub enum Performed {
     /// It is done, well or badly.
@@ -185,4 +206,10 @@ pub trait Effect: Send + Sync {
 
     /// Performs one attempt. Never panics on any input; a fault of the world is an [`Outcome`], not an error.
     async fn perform(&self, call: Call<'_>) -> Performed;
+
+    /// What an attempt would come to in a world where everything goes well, with nothing performed: tests of playbooks are
+    /// answered with it. What the inputs alone decide is decided as in earnest.
+    fn rehearse(&self, _call: Rehearsal<'_>) -> Performed {
+        Performed::Outcome(Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": {}})))
+    }
 }

@@ -23,10 +23,11 @@ mod time;
 mod variables;
 
 pub use effect::{
-    CAUSES, Call, Effect, EffectKind, Identity, LocalChange, Performed, RunInfo, Services, WriteOutcome, WriteOutputs,
+    CAUSES, Call, Effect, EffectKind, Identity, LocalChange, Performed, Rehearsal, RunInfo, Services, WriteOutcome, WriteOutputs,
 };
 pub use lazy::LazyValue;
 pub use outcome::{ErrorInfo, Outcome, Poll};
+pub use send_email::Addresses;
 pub use shape::InputShape;
 
 use chrono::{DateTime, Utc};

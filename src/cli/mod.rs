@@ -16,6 +16,7 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod table;
+pub mod test;
 pub mod tokens;
 mod workspace;
 
@@ -75,6 +76,7 @@ enum Command {
     Run(run::Args),
     Runs(runs::Args),
     Serve(serve::Args),
+    Test(test::Args),
     Tokens(tokens::Args),
 }
 
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Tokens(args) => tokens::run(&args),
     };
     exit.into()

@@ -88,4 +88,8 @@ codes! {
     LITERAL_SECRET = 90, "a secret that is written down";
     PLAIN_TRANSPORT = 91, "an unencrypted connection to another machine";
     EXPOSED = 92, "an address that others reach, without encryption";
+
+    TEST_PLAYBOOK = 110, "a test without its playbook";
+    TEST_GIVEN = 111, "a test gives what the trigger does not take";
+    TEST_ANSWER = 112, "a test answers what was not asked";
 }

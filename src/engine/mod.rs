@@ -35,3 +35,8 @@ pub use plan::{Plan, UnknownAction};
 pub use secrets::Secrets;
 pub use step::Step;
 pub use watch::{News, Watch};
+
+pub(crate) use fallback::for_run as fallback;
+pub(crate) use plan::Kind;
+pub(crate) use run::redact;
+pub(crate) use secrets::without_credentials;

@@ -482,7 +482,7 @@ impl Blank {
 }
 
 /// Secrets never reach the journal: live and replay see the same.
-pub(super) fn redact(secrets: &Secrets, outcome: &mut Outcome) {
+pub(crate) fn redact(secrets: &Secrets, outcome: &mut Outcome) {
     if secrets.is_empty() {
         return;
     }

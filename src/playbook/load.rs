@@ -34,6 +34,39 @@ pub struct Loading {
     pub faults: Vec<Diagnostic>,
 }
 
+/// Loads playbooks one by one, with nothing to compare them with: what tests of playbooks need.
+pub struct Loader<'v> {
+    templates: Compiled,
+    vocabulary: &'v Vocabulary,
+}
+
+impl<'v> Loader<'v> {
+    /// A loader with the built-in templates and those of the folder `templates`, and the faults of these.
+    #[must_use]
+    pub fn new(templates: Option<&Path>, vocabulary: &'v Vocabulary) -> (Self, Vec<Diagnostic>) {
+        let (sources, mut faults) = templates::sources(templates);
+        let templates = Compiled::of(sources);
+        faults.extend(templates.broken.values().flatten().cloned());
+        (Self { templates, vocabulary }, faults)
+    }
+
+    /// The playbook in a text.
+    ///
+    /// # Errors
+    /// Every fault, by position.
+    pub fn source(&self, source: &Source) -> Result<Playbook, Vec<Diagnostic>> {
+        checked(source, &self.templates, self.vocabulary).map(|checked| checked.playbook)
+    }
+
+    /// The playbook that is written in a part of a text.
+    ///
+    /// # Errors
+    /// Every fault, by position.
+    pub fn node(&self, root: &yaml::Node, source: &Source) -> Result<Playbook, Vec<Diagnostic>> {
+        checked_node(root, Faults::new(source), &self.templates, self.vocabulary).map(|checked| checked.playbook)
+    }
+}
+
 /// Loads a playbook from a bundle alone: the same bundle gives the same playbook, whatever the files say by now.
 ///
 /// # Errors
@@ -76,6 +109,17 @@ pub fn load_files(
 
 /// The playbook files among `paths` and in the folders among them, in order; test files are none.
 pub fn files(paths: &[PathBuf], faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    all(paths, faults).into_iter().filter(|path| !is_test(path)).collect()
+}
+
+/// The test files among `paths`, in the folders among them and beside the playbooks among them, in order.
+pub fn test_files(paths: &[PathBuf], faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let beside = |path: PathBuf| if is_test(&path) { path } else { path.with_extension("test.yaml") };
+    let found: BTreeSet<PathBuf> = all(paths, faults).into_iter().map(beside).collect();
+    found.into_iter().filter(|path| path.is_file()).collect()
+}
+
+fn all(paths: &[PathBuf], faults: &mut Vec<Diagnostic>) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for path in paths {
         if path.is_dir() {
@@ -84,7 +128,7 @@ pub fn files(paths: &[PathBuf], faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
             found.insert(path.clone());
         }
     }
-    found.into_iter().filter(|path| !is_test(path)).collect()
+    found
 }
 
 /// `NAME.test.yaml`
@@ -131,7 +175,16 @@ fn file(
 fn checked(source: &Source, templates: &Compiled, vocabulary: &Vocabulary) -> Result<Checked, Vec<Diagnostic>> {
     let mut faults = Faults::new(source);
     let Some(root) = yaml::parse(&mut faults) else { return Err(faults.into_sorted()) };
-    match read::playbook(&root, vocabulary, &mut faults) {
+    checked_node(&root, faults, templates, vocabulary)
+}
+
+fn checked_node(
+    root: &yaml::Node,
+    mut faults: Faults,
+    templates: &Compiled,
+    vocabulary: &Vocabulary,
+) -> Result<Checked, Vec<Diagnostic>> {
+    match read::playbook(root, vocabulary, &mut faults) {
         Some(draft) => check::check(draft, templates, faults),
         None => Err(faults.into_sorted()),
     }

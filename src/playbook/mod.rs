@@ -17,7 +17,7 @@ mod wall_clock;
 
 pub use admission::{Admission, Concurrency, Condition, Overflow};
 pub use bundle::Bundle;
-pub use load::{Loaded, Loading, files, load, load_files, load_folder};
+pub use load::{Loaded, Loader, Loading, files, load, load_files, load_folder, test_files};
 pub use model::{
     Action, ActionKind, Admits, After, AlertTrigger, Field, FieldType, Filter, FormTrigger, IncidentTrigger,
     MailboxTrigger, Method, Missed, Parameter, ParameterType, Playbook, Retry, RunAfter, ScheduleTrigger, Segment,

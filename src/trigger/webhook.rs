@@ -177,7 +177,8 @@ impl Hook {
 }
 
 /// The outputs of a webhook trigger: `{method, headers, queries, relativePathParameters, body}`.
-fn outputs(call: HookCall) -> Value {
+#[must_use]
+pub fn outputs(call: HookCall) -> Value {
     let mut outputs = Map::new();
     outputs.insert("method".into(), call.method.as_str().into());
     outputs.insert("headers".into(), call.headers.into());

@@ -13,7 +13,7 @@ pub use inputs::{Approve, Options};
 pub use token::Token;
 
 use super::{
-    ActionType, Call, Effect, EffectKind, Identity, Nature, Outcome, Performed, Returns,
+    ActionType, Call, Effect, EffectKind, Identity, Nature, Outcome, Performed, Rehearsal, Returns,
     send_email::{self, Addresses, Fault, SendEmail, Sending, Text},
 };
 use crate::{limits, playbook::ActionSpec};
@@ -64,27 +64,59 @@ impl Effect for Asker {
             Err(fault) => fault.outcome(),
         })
     }
+
+    fn rehearse(&self, call: Rehearsal<'_>) -> Performed {
+        let rehearsed = || {
+            let input = inputs::read(call.input)?;
+            let mut people = People::default();
+            for recipient in &input.to.0 {
+                people.add(recipient, send_email::rehearse(&call, question(&input, recipient))?);
+            }
+            Ok(people.outcome())
+        };
+        Performed::Outcome(rehearsed().unwrap_or_else(|fault| Fault::outcome(&fault)))
+    }
+}
+
+/// Who was asked, and who could not be.
+#[derive(Default)]
+struct People {
+    asked: Vec<Value>,
+    held_back: Vec<String>,
+}
+
+impl People {
+    fn add(&mut self, recipient: &str, sending: Sending) {
+        match sending {
+            Sending::Sent { message_id, .. } => {
+                self.asked.push(json!({"address": recipient, "messageId": message_id}));
+            }
+            Sending::Suppressed(reason) => self.held_back.push(format!("{recipient}: {reason}")),
+        }
+    }
+
+    fn outcome(self) -> Outcome {
+        let Self { asked, held_back } = self;
+        if asked.is_empty() {
+            // Nobody would ever answer.
+            return Outcome::failed("NobodyAsked", format!("nobody could be asked: {}", held_back.join("; ")));
+        }
+        let body = json!({"asked": asked, "heldBack": held_back});
+        Outcome::succeeded(json!({"statusCode": 201, "headers": {}, "body": body}))
+    }
 }
 
 async fn ask(call: &Call<'_>) -> Result<Outcome, Fault> {
     let input = inputs::read(call.input)?;
-    let (mut asked, mut held_back) = (Vec::new(), Vec::new());
+    let mut people = People::default();
     for (place, recipient) in input.to.0.iter().enumerate() {
         // Each gets a mail of their own, so that it is known who answered.
         let identity = Identity::of(call.run.run, &format!("{}#{place}", call.step));
         let mail = mail(call, &input, recipient, u16::try_from(place).unwrap_or(u16::MAX));
         let own = Call { identity, ..*call };
-        match send_email::deliver(&own, mail, limits::APPROVAL_MAILS_PER_HOUR).await? {
-            Sending::Sent { message_id, .. } => asked.push(json!({"address": recipient, "messageId": message_id})),
-            Sending::Suppressed(reason) => held_back.push(format!("{recipient}: {reason}")),
-        }
+        people.add(recipient, send_email::deliver(&own, mail, limits::APPROVAL_MAILS_PER_HOUR).await?);
     }
-    if asked.is_empty() {
-        // Nobody would ever answer.
-        return Ok(Outcome::failed("NobodyAsked", format!("nobody could be asked: {}", held_back.join("; "))));
-    }
-    let body = json!({"asked": asked, "heldBack": held_back});
-    Ok(Outcome::succeeded(json!({"statusCode": 201, "headers": {}, "body": body})))
+    Ok(people.outcome())
 }
 
 /// The mail to one person, with the links that are theirs.
@@ -111,17 +143,22 @@ fn mail(call: &Call<'_>, input: &Approve, recipient: &str, place: u16) -> SendEm
         Some(html) => (html, Some(plain)),
         None => (plain, None),
     };
+    SendEmail { body: Some(Text(body)), plain, ..question(input, recipient) }
+}
+
+/// The mail to one person, as far as it is the same for all.
+fn question(input: &Approve, recipient: &str) -> SendEmail {
     SendEmail {
         to: Addresses(vec![recipient.to_owned()]),
         cc: Addresses::default(),
         bcc: Addresses::default(),
         reply_to: input.reply_to.clone(),
         subject: input.subject.clone(),
-        body: Some(Text(body)),
+        body: Some(Text(input.question().to_owned())),
         template: None,
         is_html: input.is_html,
         attachments: Default::default(),
         connection: input.connection.clone(),
-        plain,
+        plain: None,
     }
 }

@@ -44,37 +44,48 @@ pub(super) async fn outcome(
 ) -> Result<Outcome, Fault> {
     let status = response.status().as_u16();
     let failed = status >= 400;
-    let mut outputs = Map::new();
-    outputs.insert("statusCode".into(), status.into());
-    outputs.insert("headers".into(), headers(response.headers()));
+    let mut body = None;
     if !bytes.is_empty() {
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let bytes = Bytes::from(bytes);
-        let body = match content::value(kind, bytes.clone()).await {
+        body = Some(match content::value(kind, bytes.clone()).await {
             // A gateway's error page often carries the service's type; its status says enough.
             Err(_) if failed => String::from_utf8_lossy(&bytes).into(),
             body => body.map_err(|why| Fault::Unreadable { host: host.into(), status, why })?,
-        };
-        outputs.insert("body".into(), body);
+        });
     }
+    Ok(answered(status, headers(response.headers()), body, retry_after(response.headers(), now)))
+}
+
+/// The outcome of an answer by its parts.
+pub(crate) fn answered(
+    status: u16,
+    headers: Map<String, Value>,
+    body: Option<Value>,
+    retry_after: Option<Duration>,
+) -> Outcome {
+    let mut outputs = Map::new();
+    outputs.insert("statusCode".into(), status.into());
+    outputs.insert("headers".into(), headers.into());
+    outputs.extend(body.map(|body| ("body".to_owned(), body)));
     let outcome = Outcome {
-        status: if failed { ActionStatus::Failed } else { ActionStatus::Succeeded },
+        status: if status >= 400 { ActionStatus::Failed } else { ActionStatus::Succeeded },
         code: status_name(status),
         ..Outcome::succeeded(outputs.into())
     };
-    Ok(match status {
-        408 | 429 | 500..=599 => outcome.retryable(retry_after(response.headers(), now)),
+    match status {
+        408 | 429 | 500..=599 => outcome.retryable(retry_after),
         _ => outcome,
-    })
+    }
 }
 
 /// The headers by name in lower case; of one that came more than once, the values with commas between them.
-fn headers(headers: &HeaderMap) -> Value {
+fn headers(headers: &HeaderMap) -> Map<String, Value> {
     let text = |name: &HeaderName| {
         let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
         values.collect::<Vec<_>>().join(", ")
     };
-    Value::Object(headers.keys().map(|name| (name.to_string(), text(name).into())).collect())
+    headers.keys().map(|name| (name.to_string(), text(name).into())).collect()
 }
 
 /// How long the server asks to wait: seconds or an HTTP date (RFC 9110 §10.2.3).

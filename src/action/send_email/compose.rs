@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    super::Call,
+    super::Rehearsal,
     Fault,
     inputs::{Addresses, SendEmail},
 };
@@ -24,14 +24,13 @@ pub(super) enum Composed {
 }
 
 /// Writes down the mail. Recipients that may not be written to are left out; when none remains, the mail is suppressed.
-pub(super) fn compose(call: &Call<'_>, smtp: Option<&Smtp>, input: SendEmail) -> Result<Composed, Fault> {
-    let services = call.services;
-    let host = host(&services.config, smtp);
+pub(super) fn compose(call: &Rehearsal<'_>, smtp: Option<&Smtp>, input: SendEmail) -> Result<Composed, Fault> {
+    let host = host(call.config, smtp);
     let report = call.run.trigger_body();
-    let our_addresses = guard::our_addresses(&services.config);
+    let our_addresses = guard::our_addresses(call.config);
     let reporters = reporters(report);
     let refused =
-        if is_mail(report) { guard::automatic_reply_refused(&services.vault, report, &our_addresses) } else { None };
+        if is_mail(report) { guard::automatic_reply_refused(call.vault, report, &our_addresses) } else { None };
 
     let mut suppressed = None;
     let mut answers = false;
@@ -76,7 +75,7 @@ pub(super) fn compose(call: &Call<'_>, smtp: Option<&Smtp>, input: SendEmail) ->
             text,
             html,
             attachments: Vec::new(),
-            message_id: guard::own_message_id(&services.vault, call.identity.bytes(), &host),
+            message_id: guard::own_message_id(call.vault, call.identity.bytes(), &host),
             in_reply_to: answered,
             references: references.filter_map(Value::as_str).map(str::to_owned).collect(),
             date: call.at,

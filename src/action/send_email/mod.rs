@@ -5,11 +5,12 @@ mod inputs;
 
 use serde_json::{Value, json};
 
-pub(super) use inputs::{Addresses, SendEmail, Text};
+pub use inputs::Addresses;
+pub(super) use inputs::{SendEmail, Text};
 
-use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Returns};
+use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Rehearsal, Returns};
 use crate::{
-    config::{Connection, Smtp},
+    config::{Config, Connection, Smtp},
     limits,
     mail::{
         self,
@@ -50,6 +51,32 @@ impl Effect for Sender {
             Err(fault) => fault.outcome(),
         })
     }
+
+    fn rehearse(&self, call: Rehearsal<'_>) -> Performed {
+        let rehearsed = || {
+            let input = inputs::read(call.input)?;
+            Ok(match rehearse(&call, input)? {
+                Sending::Sent { message_id, answer } => json!({"messageId": message_id, "answer": answer}),
+                Sending::Suppressed(reason) => json!({"suppressed": reason.to_string()}),
+            })
+        };
+        Performed::Outcome(match rehearsed() {
+            Ok(body) => Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": body})),
+            Err(fault) => Fault::outcome(&fault),
+        })
+    }
+}
+
+/// A mail that is written down and goes nowhere. A test need not have the connection it would go over.
+pub(super) fn rehearse(call: &Rehearsal<'_>, input: SendEmail) -> Result<Sending, Fault> {
+    let smtp = smtp(call.config, input.connection.as_deref()).ok().flatten();
+    Ok(match compose::compose(call, smtp, input)? {
+        Composed::Suppressed(reason) => Sending::Suppressed(reason),
+        Composed::Mail { outgoing, .. } => {
+            compose::recipients(&outgoing)?;
+            Sending::Sent { message_id: format!("<{}>", outgoing.message_id), answer: "rehearsed".to_owned() }
+        }
+    })
 }
 
 /// Why the mail was not sent.
@@ -108,8 +135,8 @@ async fn send(call: &Call<'_>) -> Result<Outcome, Fault> {
 /// mails within the hour.
 pub(super) async fn deliver(call: &Call<'_>, input: SendEmail, limit: u32) -> Result<Sending, Fault> {
     let services = call.services;
-    let smtp = smtp(call, input.connection.as_deref())?;
-    let (mut outgoing, attached) = match compose::compose(call, smtp, input)? {
+    let smtp = smtp(&services.config, input.connection.as_deref())?;
+    let (mut outgoing, attached) = match compose::compose(&call.rehearsal(), smtp, input)? {
         Composed::Suppressed(reason) => return Ok(Sending::Suppressed(reason)),
         Composed::Mail { outgoing, attachments } => (outgoing, attachments),
     };
@@ -135,8 +162,8 @@ pub(super) async fn deliver(call: &Call<'_>, input: SendEmail, limit: u32) -> Re
 }
 
 /// The named smtp connection, or the first one; `None` means the outbox.
-fn smtp<'a>(call: &Call<'a>, name: Option<&str>) -> Result<Option<&'a Smtp>, Fault> {
-    let connections = &call.services.config.connections;
+fn smtp<'a>(config: &'a Config, name: Option<&str>) -> Result<Option<&'a Smtp>, Fault> {
+    let connections = &config.connections;
     let first = || {
         connections.values().find_map(|connection| match connection {
             Connection::Smtp(smtp) => Some(smtp),

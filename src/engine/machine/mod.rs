@@ -169,6 +169,15 @@ impl Machine {
         self.events
     }
 
+    /// The variables with their present values, secrets left out.
+    #[must_use]
+    pub fn variables(&self) -> Value {
+        let names = self.plan.playbook.variables.iter().map(|variable| variable.name.clone());
+        let mut values = Value::Object(names.zip(self.variables.iter().cloned()).collect());
+        self.trigger.secrets.redact(&mut values);
+        values
+    }
+
     /// The status of an action outside of loops, once it has one.
     #[must_use]
     pub fn status(&self, id: &str) -> Option<ActionStatus> {

@@ -27,6 +27,7 @@ pub use dead::{RequestError, request_retry};
 pub use fault::Fault;
 pub use imap::ImapError;
 pub use maildir::MaildirError;
+pub use report::refused;
 
 use self::{liveness::Liveness, reader::Reader};
 use super::intake::Door;

@@ -194,7 +194,7 @@ fn report(
 }
 
 /// Why a filter refuses a mail, in words that name the condition and never quote the mail; `None` when it takes it.
-fn refused(filter: &Filter, trigger: &Value) -> Option<String> {
+pub fn refused(filter: &Filter, trigger: &Value) -> Option<String> {
     if let Some(part) = &filter.subject_contains {
         let subject = trigger["subject"].as_str().unwrap_or_default();
         if !subject.to_lowercase().contains(&part.to_lowercase()) {

@@ -1,0 +1,23 @@
+//! Tests of playbooks: a case gives a run what starts it and what the outside answers, and says what must come of it.
+//!
+//! [`Loader`] reads test files into suites, strictly and with positions; [`Suite::run`] runs a case through the engine's
+//! own machine, with a driver that answers from the file: no network, no store, no clock. What came of it is held against
+//! what was expected value by value. `docs/playbook-tests.md` is the author's reference.
+
+mod case;
+mod compare;
+mod coverage;
+mod delivery;
+mod driver;
+mod found;
+mod junit;
+mod read;
+mod report;
+mod state;
+mod world;
+
+pub use case::{Case, Suite};
+pub use compare::Difference;
+pub use coverage::Coverage;
+pub use read::Loader;
+pub use report::{CaseReport, Report, SuiteReport};

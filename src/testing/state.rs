@@ -1,0 +1,197 @@
+//! A run between two events: its machine, and what it waits for.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{case::Case, delivery::EVENT};
+use crate::{
+    action::{ACTIONS, Child, Effect, Nature, RunInfo},
+    engine::{
+        Command, Delivered, Event, Input, Machine, Step,
+        journal::{self, JournalError},
+    },
+    secret::Vault,
+    store::{RunId, run::RunStatus},
+};
+
+/// The run's id in every test.
+pub(super) const RUN: RunId = RunId::from_u128(1);
+
+/// An effect that is asked for.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub(super) step: Step,
+    pub(super) attempt: u32,
+    pub(super) action: &'static str,
+    pub(super) effect: &'static dyn Effect,
+    pub(super) input: Arc<Value>,
+    pub(super) journalled: Input,
+    /// When its attempt was journalled.
+    pub(super) begun: Option<DateTime<Utc>>,
+}
+
+/// A run of another playbook that is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Calling {
+    pub(super) step: Step,
+    pub(super) child: Child,
+    pub(super) journalled: Input,
+    pub(super) begun: Option<DateTime<Utc>>,
+}
+
+/// The end of a run.
+pub(super) type End = (RunStatus, Option<Value>);
+
+/// What a process that drives the run knows. Everything in it follows from the journal.
+pub(super) struct State {
+    pub(super) machine: Machine,
+    pub(super) wanted: Vec<Wanted>,
+    pub(super) timers: BTreeMap<u64, DateTime<Utc>>,
+    /// Steps that wait for an answer, with when they began to.
+    pub(super) awaits: Vec<(Step, DateTime<Utc>)>,
+    pub(super) calls: Vec<Calling>,
+    pub(super) reply: Option<Value>,
+    pub(super) end: Option<End>,
+    /// How often each effect was asked for.
+    pub(super) attempts: BTreeMap<String, u32>,
+}
+
+/// What tests of a run give its actions to know.
+pub(super) fn info(case: &Case, kind: &str, summary: &str, outputs: Arc<Value>) -> Arc<RunInfo> {
+    Arc::new(RunInfo {
+        run: RUN,
+        playbook: case.plan.playbook.name.clone(),
+        version: case.plan.version.clone(),
+        event: EVENT,
+        kind: kind.to_owned(),
+        summary: summary.to_owned(),
+        resembles: None,
+        outputs,
+    })
+}
+
+impl State {
+    /// A run that has just begun.
+    pub(super) fn start(case: &Case, info: &Arc<RunInfo>) -> Self {
+        let delivered = Delivered { info: info.clone(), at: case.now, seed: [7; 32], secrets: case.secrets.clone() };
+        let (machine, commands) = Machine::start(case.plan.clone(), delivered);
+        let mut state = Self {
+            machine,
+            wanted: Vec::new(),
+            timers: BTreeMap::new(),
+            awaits: Vec::new(),
+            calls: Vec::new(),
+            reply: None,
+            end: None,
+            attempts: BTreeMap::new(),
+        };
+        state.take(commands);
+        state
+    }
+
+    /// What a new process makes of a journal.
+    pub(super) fn replay(
+        case: &Case,
+        info: &Arc<RunInfo>,
+        journal: &[Vec<u8>],
+        vault: &Vault,
+    ) -> Result<Self, JournalError> {
+        let mut state = Self::start(case, info);
+        journal.iter().try_for_each(|bytes| state.absorb(bytes, vault))?;
+        Ok(state)
+    }
+
+    fn take(&mut self, commands: Vec<Command>) {
+        for command in commands {
+            match command {
+                Command::Perform { step, attempt, action, input, journalled } => {
+                    let nature = ACTIONS.iter().find(|known| known.spec.name == action).map(|known| &known.nature);
+                    if let Some(Nature::Effect(effect) | Nature::Approval { ask: effect, .. }) = nature {
+                        self.attempts.insert(step.to_string(), attempt);
+                        self.wanted.push(Wanted {
+                            step,
+                            attempt,
+                            action,
+                            effect: *effect,
+                            input,
+                            journalled,
+                            begun: None,
+                        });
+                    }
+                }
+                Command::Drop { step, attempt } => {
+                    self.wanted.retain(|wanted| wanted.step != step || wanted.attempt != attempt);
+                    self.awaits.retain(|(awaited, _)| *awaited != step);
+                    self.calls.retain(|call| call.step != step);
+                }
+                Command::Await { step } => self.awaits.push((step, self.machine.now())),
+                Command::Call { step, child, journalled } => {
+                    self.calls.push(Calling { step, child, journalled, begun: None });
+                }
+                Command::Reply { response } => self.reply = Some(response),
+                Command::Sleep { timer, until } => {
+                    self.timers.insert(timer, until);
+                }
+                Command::Unsleep { timer } => {
+                    self.timers.remove(&timer);
+                }
+                Command::Finish { status, error } => self.end = Some((status, error)),
+            }
+        }
+    }
+
+    /// Takes the pure steps that are left.
+    pub(super) fn settle(&mut self) {
+        while self.machine.is_paused() {
+            let commands = self.machine.go_on();
+            self.take(commands);
+        }
+    }
+
+    /// Applies an event, as its stored bytes have it.
+    pub(super) fn absorb(&mut self, bytes: &[u8], vault: &Vault) -> Result<(), JournalError> {
+        let event = journal::decode(bytes, vault, RUN)?;
+        match &event {
+            Event::Started { step, attempt, at, .. } => {
+                let wanted = self.wanted.iter_mut().filter(|one| one.step == *step && one.attempt == *attempt);
+                wanted.for_each(|wanted| wanted.begun = Some(*at));
+                self.calls.iter_mut().filter(|call| call.step == *step).for_each(|call| call.begun = Some(*at));
+            }
+            Event::Finished { step, attempt, .. } => {
+                self.wanted.retain(|wanted| wanted.step != *step || wanted.attempt != *attempt);
+            }
+            Event::Woke { timer, .. } => {
+                self.timers.remove(timer);
+            }
+            Event::Signalled { step, .. } => self.awaits.retain(|(awaited, _)| awaited != step),
+            Event::Returned { step, .. } => self.calls.retain(|call| call.step != *step),
+            Event::Replied { .. } => self.reply = None,
+            Event::Cancelled { .. } => {}
+        }
+        let commands = self.machine.apply(event);
+        self.take(commands);
+        Ok(())
+    }
+
+    /// In what another process that read the same journal stands otherwise.
+    pub(super) fn difference(&self, other: &Self) -> Option<&'static str> {
+        let wanted = |state: &Self| -> Vec<_> {
+            let parts = |one: &Wanted| (one.step.clone(), one.attempt, one.begun, one.input.clone());
+            state.wanted.iter().map(parts).collect()
+        };
+        [
+            (self.machine.records() != other.machine.records(), "the actions' records"),
+            (self.machine.variables() != other.machine.variables(), "the variables"),
+            (wanted(self) != wanted(other), "the effects it asks for"),
+            (self.timers != other.timers, "its timers"),
+            (self.awaits != other.awaits, "the answers it waits for"),
+            (self.calls != other.calls, "the playbooks it starts"),
+            (self.reply != other.reply, "its answer to the caller"),
+            (self.end != other.end, "its end"),
+        ]
+        .into_iter()
+        .find_map(|(differs, what)| differs.then_some(what))
+    }
+}
