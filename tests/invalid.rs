@@ -17,6 +17,7 @@ use larum::{
     config::Config,
     diagnostic::{Diagnostic, Source},
     playbook::{Bundle, load, load_folder, templates},
+    testing::Loader,
 };
 
 /// What the playbooks of `tests/invalid/playbooks` are checked against.
@@ -69,6 +70,11 @@ fn every_mistake_in_a_playbook_has_its_message() {
 #[test]
 fn every_mistake_in_a_configuration_has_its_message() {
     compare("configurations", |case| Config::load(case).err().unwrap_or_default());
+}
+
+#[test]
+fn every_mistake_in_a_test_has_its_message() {
+    compare("tests", |case| Loader::new(None).load(&[case.to_owned()]).1);
 }
 
 #[test]

@@ -23,7 +23,8 @@ mod time;
 mod variables;
 
 pub use effect::{
-    CAUSES, Call, Effect, EffectKind, Identity, LocalChange, Performed, Rehearsal, RunInfo, Services, WriteOutcome, WriteOutputs,
+    CAUSES, Call, Effect, EffectKind, Identity, LocalChange, Performed, Rehearsal, RunInfo, Services, WriteOutcome,
+    WriteOutputs,
 };
 pub use lazy::LazyValue;
 pub use outcome::{ErrorInfo, Outcome, Poll};

@@ -11,8 +11,12 @@ use crate::diagnostic::nearest;
 
 macro_rules! gallery {
     ($($name:literal),* $(,)?) => {
-        /// The playbooks of the gallery by name.
-        const GALLERY: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../playbooks/", $name, ".yaml")))),*];
+        /// The playbooks of the gallery by name, each with its tests.
+        const GALLERY: &[(&str, &str, &str)] = &[$((
+            $name,
+            include_str!(concat!("../../playbooks/", $name, ".yaml")),
+            include_str!(concat!("../../playbooks/", $name, ".test.yaml")),
+        )),*];
     };
 }
 
@@ -26,10 +30,16 @@ gallery![
     "weekly-access-review",
 ];
 
+/// The mails that tests of the gallery give, by their path from them.
+const SAMPLES: &[(&str, &str)] = &[
+    ("samples/labelled-report.eml", include_str!("../../playbooks/samples/labelled-report.eml")),
+    ("samples/report.eml", include_str!("../../playbooks/samples/report.eml")),
+];
+
 /// Where new playbooks go.
 const FOLDER: &str = "playbooks";
 
-/// Copies a playbook of the gallery into `playbooks/`, never over a file that is there; without a name, lists the gallery.
+/// Copies a playbook of the gallery and its tests into `playbooks/`, never over a file that is there; without a name, lists the gallery.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The new playbook's name. Default: the name it has in the gallery.
@@ -48,9 +58,9 @@ fn run_in(folder: &Path, args: &Args) -> Exit {
     let Some(from) = args.from.as_deref().or(args.name.as_deref()) else {
         return if list(&mut io::stdout().lock()).is_ok() { Exit::Done } else { Exit::WorldFailed };
     };
-    let Some((_, text)) = GALLERY.iter().find(|(name, _)| *name == from) else {
+    let Some((_, text, tests)) = GALLERY.iter().find(|(name, ..)| *name == from) else {
         eprintln!("error: the gallery has no `{from}`");
-        match nearest(from, GALLERY.iter().map(|(name, _)| *name)) {
+        match nearest(from, GALLERY.iter().map(|(name, ..)| *name)) {
             Some(near) => eprintln!("did you mean `{near}`?"),
             None => eprintln!("`larum new` lists it; name what to start from with --from"),
         }
@@ -63,26 +73,31 @@ fn run_in(folder: &Path, args: &Args) -> Exit {
         eprintln!("error: `{name}` is not a name: it is made of letters, digits, `-` and `_`");
         return Exit::WrongUsage;
     }
-    let path = folder.join(format!("{name}.yaml"));
-    match write(&path, &renamed(text, from, name)) {
-        Ok(()) => {
-            println!("{}", path.display());
-            Exit::Done
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            eprintln!("error: `{}` is there already and stays as it is", path.display());
-            Exit::InputAtFault
-        }
-        Err(error) => {
-            eprintln!("error: cannot write `{}`: {error}", path.display());
-            Exit::WorldFailed
+    // The playbook first: where it is there already, nothing is written.
+    let playbook = (folder.join(format!("{name}.yaml")), renamed(text, from, name));
+    let tests_file = (folder.join(format!("{name}.test.yaml")), renamed(tests, from, name));
+    let samples = SAMPLES.iter().filter(|(path, _)| tests.contains(path));
+    let samples =
+        samples.map(|(path, text)| (folder.join(path), (*text).to_owned())).filter(|(path, _)| !path.exists());
+    for (path, text) in [playbook, tests_file].into_iter().chain(samples) {
+        match write(&path, &text) {
+            Ok(()) => println!("{}", path.display()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                eprintln!("error: `{}` is there already and stays as it is", path.display());
+                return Exit::InputAtFault;
+            }
+            Err(error) => {
+                eprintln!("error: cannot write `{}`: {error}", path.display());
+                return Exit::WorldFailed;
+            }
         }
     }
+    Exit::Done
 }
 
 fn list(out: &mut impl Write) -> io::Result<()> {
-    let width = GALLERY.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, text) in GALLERY {
+    let width = GALLERY.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+    for (name, text, _) in GALLERY {
         let description = text.lines().find_map(|line| line.strip_prefix("description: ")).unwrap_or_default();
         writeln!(out, "{name:width$}  {description}")?;
     }
@@ -91,7 +106,9 @@ fn list(out: &mut impl Write) -> io::Result<()> {
 
 /// The text with another name of the playbook.
 fn renamed(text: &str, from: &str, name: &str) -> String {
-    text.replacen(&format!("\nname: {from}\n"), &format!("\nname: {name}\n"), 1)
+    ["name", "playbook"].iter().fold(text.to_owned(), |text, key| {
+        text.replacen(&format!("\n{key}: {from}\n"), &format!("\n{key}: {name}\n"), 1)
+    })
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
@@ -114,7 +131,7 @@ mod tests {
             .filter(|name| !name.ends_with(".test"))
             .collect();
         on_disk.sort();
-        assert_eq!(on_disk, GALLERY.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(on_disk, GALLERY.iter().map(|(name, ..)| (*name).to_owned()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -125,9 +142,27 @@ mod tests {
         assert_eq!(run_in(&folder, &args), Exit::Done);
         let written = fs::read_to_string(folder.join("my-review.yaml")).unwrap();
         assert!(written.contains("\nname: my-review\n"), "{written}");
+        let tests = fs::read_to_string(folder.join("my-review.test.yaml")).unwrap();
+        assert!(tests.contains("\nplaybook: my-review\n"), "{tests}");
         fs::write(folder.join("my-review.yaml"), "mine").unwrap();
         assert_eq!(run_in(&folder, &args), Exit::InputAtFault);
         assert_eq!(fs::read_to_string(folder.join("my-review.yaml")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn the_tests_of_every_copy_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, ..) in GALLERY {
+            let args = Args { name: Some(format!("my-{name}")), from: Some((*name).into()) };
+            assert_eq!(run_in(folder.path(), &args), Exit::Done);
+        }
+        let files = crate::playbook::test_files(&[folder.path().to_owned()], &mut Vec::new());
+        let (suites, faults) = crate::testing::Loader::new(None).load(&files);
+        assert_eq!((suites.len(), faults), (GALLERY.len(), Vec::new()));
+        for suite in suites {
+            let report = suite.run(&|_| true, false);
+            assert!(report.cases.iter().all(crate::testing::CaseReport::passed), "{report:?}");
+        }
     }
 
     #[test]

@@ -110,15 +110,15 @@ fn report(args: &Args, paths: &[PathBuf], templates: Option<&Path>) -> (Report, 
     let (suites, more) = Loader::new(templates.map(Path::to_owned)).load(&files);
     faults.extend(more);
     let name = args.name.as_deref().map(str::to_lowercase);
-    let wanted = |case: &crate::testing::Case| {
-        name.as_deref().is_none_or(|name| case.name.to_lowercase().contains(name))
-    };
+    let wanted =
+        |case: &crate::testing::Case| name.as_deref().is_none_or(|name| case.name.to_lowercase().contains(name));
     let suites = suites.iter().map(|suite| suite.run(&wanted, args.crash)).collect();
     (Report { suites, faults }, !files.is_empty())
 }
 
 fn keep(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text).map_err(|error| io::Error::new(error.kind(), format!("cannot write `{}`: {error}", path.display())))
+    fs::write(path, text)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write `{}`: {error}", path.display())))
 }
 
 fn print(args: &Args, report: &Report) -> io::Result<()> {

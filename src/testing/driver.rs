@@ -97,8 +97,7 @@ impl<'c> Driver<'c> {
             at,
             input: call.journalled.clone(),
         };
-        let calls: Vec<Event> =
-            self.state.calls.iter().filter(|call| call.begun.is_none()).map(begins).collect();
+        let calls: Vec<Event> = self.state.calls.iter().filter(|call| call.begun.is_none()).map(begins).collect();
         if !calls.is_empty() {
             for call in self.state.calls.iter().filter(|call| call.begun.is_none()) {
                 self.world.child(&call.step, &call.child);
@@ -213,9 +212,11 @@ impl<'c> Driver<'c> {
     /// Whether an effect commits with its journal event and the file says nothing of it.
     fn is_local(&self, wanted: &Wanted) -> bool {
         wanted.effect.kind(&wanted.input) == EffectKind::Local
-            && self.case.answers.attempt(&wanted.step, wanted.attempt).is_none_or(|answer| {
-                matches!(answer.says, Says::Well) && answer.after.is_zero()
-            })
+            && self
+                .case
+                .answers
+                .attempt(&wanted.step, wanted.attempt)
+                .is_none_or(|answer| matches!(answer.says, Says::Well) && answer.after.is_zero())
     }
 
     /// What an effect comes to when its answer is there.
@@ -282,9 +283,8 @@ impl<'c> Driver<'c> {
                 replayed.settle();
                 if let Some(what) = self.state.difference(&replayed) {
                     let (number, last) = (self.journal.len(), events.last().map_or("", name));
-                    self.faults.push(format!(
-                        "a process that goes on after event {number} ({last}) finds otherwise: {what}"
-                    ));
+                    self.faults
+                        .push(format!("a process that goes on after event {number} ({last}) finds otherwise: {what}"));
                 }
                 self.state = replayed;
             }

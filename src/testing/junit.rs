@@ -12,7 +12,11 @@ impl Report {
     pub fn junit(&self) -> String {
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         let (cases, failed) = (self.cases().count(), self.failed());
-        let _ = writeln!(out, "<testsuites name=\"larum test\" tests=\"{cases}\" failures=\"{failed}\" errors=\"{}\">", self.faults.len());
+        let _ = writeln!(
+            out,
+            "<testsuites name=\"larum test\" tests=\"{cases}\" failures=\"{failed}\" errors=\"{}\">",
+            self.faults.len()
+        );
         for suite in &self.suites {
             let failed = suite.cases.iter().filter(|case| !case.passed()).count();
             let name = escape(&suite.file);
@@ -35,11 +39,11 @@ impl Report {
                 }
                 let count = case.differences.len();
                 let message = if count == 1 { "1 difference".to_owned() } else { format!("{count} differences") };
-                let differences: String = case.differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+                let told = case.told(&suite.file);
                 let _ = writeln!(
                     out,
-                    ">\n      <failure message=\"{message}\">{}</failure>\n    </testcase>",
-                    escape(&differences)
+                    ">\n      <failure message=\"{message}\">\n{}</failure>\n    </testcase>",
+                    escape(&told)
                 );
             }
             out.push_str("  </testsuite>\n");

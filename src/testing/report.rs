@@ -48,6 +48,19 @@ impl CaseReport {
     pub fn passed(&self) -> bool {
         self.differences.is_empty()
     }
+
+    /// Every difference with its place in `file`.
+    pub(super) fn told(&self, file: &str) -> String {
+        let mut out = String::new();
+        for difference in &self.differences {
+            let Position { line, column } = difference.position;
+            let _ = writeln!(out, "{file}:{line}:{column}");
+            for line in difference.to_string().lines() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+        out
+    }
 }
 
 impl Suite {
@@ -110,12 +123,8 @@ impl Report {
             let _ = writeln!(out, "{}", suite.file);
             for case in &suite.cases {
                 let _ = writeln!(out, "  {} {}", if case.passed() { "ok  " } else { "FAIL" }, case.name);
-                for difference in &case.differences {
-                    let at = difference.position;
-                    let _ = writeln!(out, "       {}:{}:{}", suite.file, at.line, at.column);
-                    for line in difference.to_string().lines() {
-                        let _ = writeln!(out, "         {line}");
-                    }
+                for line in case.told(&suite.file).lines() {
+                    let _ = writeln!(out, "       {line}");
                 }
             }
         }

@@ -111,9 +111,7 @@ impl World {
             }
             // What a change of an incident answers depends on a workspace that a test does not have; the file says it
             // where it matters.
-            LocalChange::Write { .. } => {
-                Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": {}}))
-            }
+            LocalChange::Write { .. } => Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": {}})),
         }
     }
 

@@ -18,12 +18,9 @@ mod token;
 pub use authentication::Authentication;
 pub use client::{HttpClients, Lookup};
 pub use guard::RefusedAddress;
-<<<<<<< HEAD
+pub(crate) use response::answered;
 pub use tls::client_config;
 pub(super) use {response::status_name, service::ask};
-=======
-pub(crate) use response::answered;
->>>>>>> 16c59fe (Tests of playbooks: given, answers, expect; larum test runs them through the engine's machine with no network and no store)
 
 use schemars::JsonSchema;
 use serde::Deserialize;

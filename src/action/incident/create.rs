@@ -4,18 +4,13 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-<<<<<<< HEAD:src/action/incident/create.rs
     Connection, Operation,
     answer::{Answer, bad, rejected},
     sentinel::Client,
     values::{self, Text, instant, one_of},
-=======
-    ActionType, Call, Effect, EffectKind, ErrorInfo, LazyValue, LocalChange, Nature, Outcome, Performed,
-    Rehearsal, Returns, RunInfo,
->>>>>>> 16c59fe (Tests of playbooks: given, answers, expect; larum test runs them through the engine's machine with no network and no store):src/action/create_incident.rs
 };
 use crate::{
-    action::{ActionType, Call, LocalChange, Outcome, Performed, RunInfo},
+    action::{ActionType, Call, LocalChange, Outcome, Performed, Rehearsal, RunInfo},
     incident::{Draft, Owner, Refusal, Severity, Status, Workspace},
 };
 
@@ -86,8 +81,16 @@ impl Operation for CreateIncident {
     const WRITES: bool = true;
 
     async fn built_in(&self, call: &Call<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
-        let config = call.services.config.clone();
-        let draft = draft(input, call.run, &config.workspace.name)?;
+        self.rehearsed(&call.rehearsal(), input)
+    }
+
+    /// The change is made where it is journalled, so this is all there is to do.
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        let config = call.config.clone();
+        // What the workspace behind a connection is called is not known here.
+        let elsewhere = call.input.get(super::CONNECTION).and_then(|_| input.workspace.given());
+        let workspace = elsewhere.unwrap_or(&config.workspace.name).to_owned();
+        let draft = draft(input, call.run, &workspace)?;
         Ok(Performed::Local(LocalChange::CreateIncident {
             draft: Box::new(draft),
             id: call.identity.uuid_by_age(call.run.run, "incident"),
@@ -99,69 +102,9 @@ impl Operation for CreateIncident {
         }))
     }
 
-<<<<<<< HEAD:src/action/incident/create.rs
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {
         let draft = draft(input, client.run(), &client.workspace().name)?;
         client.create_incident(&draft).await
-=======
-    async fn perform(&self, call: Call<'_>) -> Performed {
-        self.rehearse(call.rehearsal())
-    }
-
-    /// The change is made where it is journalled, so this is all there is to do.
-    fn rehearse(&self, call: Rehearsal<'_>) -> Performed {
-        match draft(call.input, call.run, &call.config.workspace.name) {
-            Ok(draft) => {
-                let config = call.config.clone();
-                Performed::Local(LocalChange::CreateIncident {
-                    draft: Box::new(draft),
-                    id: call.identity.uuid("incident"),
-                    outputs: Box::new(move |incident| {
-                        let answer = Answer::new(200, incident.resource(&Workspace::of(&config)));
-                        // Writing plain fields as JSON does not fail.
-                        serde_json::value::to_raw_value(&answer).unwrap_or_else(|_| RawValue::NULL.to_owned())
-                    }),
-                })
-            }
-            Err((code, message)) => Performed::Outcome(refused(&code, &message)),
-        }
-    }
-}
-
-/// The connector's answer.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<B> {
-    status_code: u16,
-    headers: Headers,
-    body: B,
-}
-
-#[derive(Serialize)]
-struct Headers {
-    #[serde(rename = "Content-Type")]
-    content_type: &'static str,
-}
-
-impl<B> Answer<B> {
-    fn new(status_code: u16, body: B) -> Self {
-        Self { status_code, headers: Headers { content_type: "application/json; charset=utf-8" }, body }
-    }
-}
-
-/// What Sentinel's rules refuse is an answer like any other: status 400 with the reason in its body.
-fn refused(code: &str, message: &str) -> Outcome {
-    Outcome {
-        status: ActionStatus::Failed,
-        code: "BadRequest".to_owned(),
-        outputs: serde_json::to_value(Answer::new(400, json!({"error": {"code": code, "message": message}})))
-            .ok()
-            .map(LazyValue::from),
-        error: Some(ErrorInfo { code: code.to_owned(), message: message.to_owned() }),
-        retryable: false,
-        retry_after: None,
-        poll: None,
->>>>>>> 16c59fe (Tests of playbooks: given, answers, expect; larum test runs them through the engine's machine with no network and no store):src/action/create_incident.rs
     }
 }
 

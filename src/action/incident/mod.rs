@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::sentinel::Client;
-use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Returns, input};
+use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Rehearsal, Returns, input};
 use crate::playbook::{ActionSpec, GivenBy};
 
 pub(super) use {
@@ -48,6 +48,11 @@ trait Operation: Send + Sync {
 
     /// In the built-in workspace.
     async fn built_in(&self, call: &Call<'_>, input: Self::Input) -> Result<Performed, Box<Outcome>>;
+
+    /// As it would come to in a world where everything goes well, with nothing performed.
+    fn rehearsed(&self, call: &Rehearsal<'_>, _input: Self::Input) -> Result<Performed, Box<Outcome>> {
+        Ok(Performed::Outcome(call.well()))
+    }
 
     /// In the workspace that a connection leads to.
     async fn remote(&self, client: &Client<'_>, input: Self::Input) -> Result<Outcome, Box<Outcome>>;
@@ -78,6 +83,11 @@ impl<T: Operation> Effect for T {
             }
         };
         performed.await.unwrap_or_else(|outcome| Performed::Outcome(*outcome))
+    }
+
+    fn rehearse(&self, call: Rehearsal<'_>) -> Performed {
+        let rehearsed = input::read(T::NAME, call.input).and_then(|input| self.rehearsed(&call, input));
+        rehearsed.unwrap_or_else(|outcome| Performed::Outcome(*outcome))
     }
 }
 

@@ -62,8 +62,7 @@ pub(super) fn answers(given: &Given<'_>, plan: &Plan, faults: &mut Faults) -> An
 }
 
 /// Words that are an answer.
-const WORDS: &[(&str, Word)] =
-    &[("succeeds", Word::Succeeds), ("fails", Word::Fails), ("nothing", Word::Nothing)];
+const WORDS: &[(&str, Word)] = &[("succeeds", Word::Succeeds), ("fails", Word::Fails), ("nothing", Word::Nothing)];
 
 #[derive(Clone, Copy)]
 enum Word {
@@ -178,8 +177,7 @@ fn fault(given: &Given<'_>, asks: Asks, faults: &mut Faults) -> Option<Outcome> 
     let status = status.and_then(|given| given.count(400..=599, faults));
     let outcome = failed(asks, code, message, status);
     let limit = "at most 90 days";
-    let wait =
-        retry_after.and_then(|given| given.duration(Duration::ZERO..=limits::RUN_DURATION, limit, faults));
+    let wait = retry_after.and_then(|given| given.duration(Duration::ZERO..=limits::RUN_DURATION, limit, faults));
     let retryable = retryable.and_then(|given| given.flag(faults)).unwrap_or(wait.is_some());
     Some(if retryable { outcome.retryable(wait) } else { outcome })
 }

@@ -16,12 +16,7 @@ use crate::{
     yaml::{self, Fields, Given, Value as Yaml},
 };
 
-pub(super) fn mail(
-    given: &Given<'_>,
-    context: &Context<'_>,
-    now: DateTime<Utc>,
-    faults: &mut Faults,
-) -> Option<Event> {
+pub(super) fn mail(given: &Given<'_>, context: &Context<'_>, now: DateTime<Utc>, faults: &mut Faults) -> Option<Event> {
     let raw = match &given.node.value {
         Yaml::Map(_) => Parts::read(given, faults)?.write(given, now, faults)?,
         Yaml::Text(text) if text.value.contains('\n') => text.value.clone().into_bytes(),
@@ -84,9 +79,8 @@ struct Attached<'n> {
 impl<'n> Parts<'n> {
     fn read(given: &Given<'n>, faults: &mut Faults) -> Option<Self> {
         let mut fields: Fields<'n> = given.fields("a mail", faults)?;
-        let mut text = |key: &'static str, faults: &mut Faults| {
-            fields.optional(key).and_then(|given| given.text(faults))
-        };
+        let mut text =
+            |key: &'static str, faults: &mut Faults| fields.optional(key).and_then(|given| given.text(faults));
         let (subject, body, html) = (text("subject", faults), text("text", faults), text("html", faults));
         let message_id = text("message_id", faults);
         let mut addresses = |key: &'static str, faults: &mut Faults| {
@@ -114,7 +108,9 @@ impl<'n> Parts<'n> {
         let before = faults.count();
         let mut boxes = |addresses: Given2<'_>| -> Mailboxes {
             let mut all = Mailboxes::new();
-            for (given, text) in addresses.into_iter().flat_map(|(given, texts)| texts.into_iter().map(move |text| (given, text))) {
+            for (given, text) in
+                addresses.into_iter().flat_map(|(given, texts)| texts.into_iter().map(move |text| (given, text)))
+            {
                 match text.parse() {
                     Ok(mailbox) => all.push(mailbox),
                     Err(_) => {
@@ -140,9 +136,12 @@ impl<'n> Parts<'n> {
             builder = builder.mailbox(header::Cc::from(cc));
         }
         builder = builder.subject(self.subject.unwrap_or_default());
-        let id = self.message_id.map_or_else(|| "<test@example.com>".to_owned(), |id| {
-            if id.starts_with('<') { id.to_owned() } else { format!("<{id}>") }
-        });
+        let id = self.message_id.map_or_else(
+            || "<test@example.com>".to_owned(),
+            |id| {
+                if id.starts_with('<') { id.to_owned() } else { format!("<{id}>") }
+            },
+        );
         builder = builder.message_id(Some(id));
         if let Some(importance) = self.importance {
             builder = builder.raw_header(plain("Importance", importance.to_owned())?);

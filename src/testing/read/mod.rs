@@ -71,6 +71,15 @@ impl Loader {
         (suites, faults)
     }
 
+    /// Reads the text of a test file that stands at `path`.
+    ///
+    /// # Errors
+    /// Every fault of it and of its playbook.
+    pub fn source(&self, source: &Source, path: &Path) -> Result<Suite, Vec<Diagnostic>> {
+        let (playbooks, _) = playbook::Loader::new(self.templates.as_deref(), &self.vocabulary);
+        suite(source, path, &playbooks)
+    }
+
     /// Reads a test file that stands at `path`, with `playbook` in the place of the playbook it names, if any.
     ///
     /// # Errors
@@ -155,7 +164,8 @@ fn find(
     };
     if !file.is_file() {
         let message = format!("there is no playbook at `{}`", yaml::file_name(&file));
-        let help = "a test file NAME.test.yaml stands beside NAME.yaml, or names a file or holds a playbook under `playbook:`";
+        let help =
+            "a test file NAME.test.yaml stands beside NAME.yaml, or names a file or holds a playbook under `playbook:`";
         return fault(span, message, Some(help.to_owned()));
     }
     let playbook = yaml::read_file(&file).map_err(|fault| vec![fault]).and_then(|text| playbooks.source(&text))?;
@@ -213,12 +223,7 @@ fn values(given: &Given<'_>, playbook: &Playbook, faults: &mut Faults) -> BTreeM
 }
 
 /// The playbook with its parameter values. A secret that no test names has a value that is easily seen.
-fn plan(
-    playbook: &Arc<Playbook>,
-    values: &BTreeMap<String, Value>,
-    root: &Node,
-    faults: &mut Faults,
-) -> Option<Ready> {
+fn plan(playbook: &Arc<Playbook>, values: &BTreeMap<String, Value>, root: &Node, faults: &mut Faults) -> Option<Ready> {
     let (mut plain, mut secret) = (Vec::new(), Vec::new());
     for parameter in &playbook.parameters {
         let name = &parameter.name;
@@ -284,7 +289,8 @@ impl Reading<'_> {
             None => self.ready.clone(),
         };
         let most = limits::RUN_DURATION;
-        let cancel_after = cancel.and_then(|given| given.duration(Default::default()..=most, "at most 90 days", faults));
+        let cancel_after =
+            cancel.and_then(|given| given.duration(Default::default()..=most, "at most 90 days", faults));
         let crash = crash.and_then(|given| crashes(&given, faults)).unwrap_or(self.crash);
         let delivery = given::delivery(given.as_ref(), item, &self.context, now, faults);
         let ready = ready?;
