@@ -148,6 +148,9 @@ fn report(reading: Result<Reading, StoreError>) {
 fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
     let url = config.server.url_at(address);
     eprintln!("larum {} serves {url}, data in {}/", env!("CARGO_PKG_VERSION"), config.data.display());
+    if !address.ip().is_loopback() && config.server.public_url.is_none() {
+        eprintln!("it answers this machine only: server.public_url names the address that others use");
+    }
     let mut boxes = BTreeSet::new();
     for live in playbooks {
         let playbook = &live.playbook;

@@ -93,3 +93,27 @@ pub async fn in_time(
         Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", "This took too long", message))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use axum::{response::IntoResponse, routing::get};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_does_not_end_is_given_up() {
+        let route = Route::page(&["GET"], "/", "", || get(|| async {})).patience(Duration::from_millis(20));
+        let given_up = in_time(&route, pending()).await.unwrap_err();
+        assert_eq!((given_up.status, given_up.code), (StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout"));
+        assert!(in_time(&route, async { Ok(StatusCode::OK.into_response()) }).await.is_ok());
+    }
+
+    #[test]
+    fn what_waits_on_purpose_is_given_its_time() {
+        use crate::limits::{FORM_PREFERRED_WAIT, HOOK_REQUEST, REPLY, REQUEST, REQUEST_BODY};
+        assert!(REQUEST > REQUEST_BODY + FORM_PREFERRED_WAIT);
+        assert!(HOOK_REQUEST > REQUEST_BODY + REPLY);
+    }
+}

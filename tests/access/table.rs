@@ -189,6 +189,22 @@ async fn a_refusal_says_which_role_is_needed_and_in_the_form_of_azure() {
 }
 
 #[tokio::test]
+async fn apis_answer_under_their_own_address_only() {
+    let public = "https://soc.example.com".parse().ok();
+    let site = served(&[], |config| config.server.public_url = public).await;
+    let reader = format!("Bearer {}", token(&site, "reader", Role::Reader, "never").await);
+    let asked = async |host: &str| {
+        let headers = [("host", host), ("authorization", &*reader)];
+        site.raw(&request("GET", "/api/runs", &headers, None)).await
+    };
+    for host in ["soc.example.com", "localhost"] {
+        assert_eq!(asked(host).await.status, 200, "{host}");
+    }
+    let foreign = asked("evil.example").await;
+    assert_eq!((foreign.status, foreign.json()["error"]["code"].as_str()), (421, Some("MisdirectedRequest")));
+}
+
+#[tokio::test]
 async fn metrics_are_open_where_only_this_machine_can_ask() {
     let site = served(&[], |_| {}).await;
     assert_eq!(site.get("/metrics").await.status, 200);

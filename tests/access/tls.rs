@@ -15,36 +15,16 @@ use larum::{
 };
 
 use crate::support::{
-    await_port, free_port,
+    self, await_port, free_port,
     larum::{DEADLINE, Site},
 };
 
-/// A certificate for localhost that is its own authority, with its key.
+/// A certificate for localhost that is its own authority, with its key, in a folder of its own.
 fn certificate(folder: &Path, name: &str) -> ServerTls {
-    let files =
-        ServerTls { certificate: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}-key.pem")) };
-    openssl(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=larum test server",
-        "-addext",
-        "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-        "-keyout",
-        files.key.to_str().unwrap(),
-        "-out",
-        files.certificate.to_str().unwrap(),
-    ]);
-    files
+    let folder = folder.join(name);
+    fs::create_dir(&folder).unwrap();
+    support::certificate(&folder, "localhost");
+    ServerTls { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") }
 }
 
 fn openssl(arguments: &[&str]) {
@@ -59,7 +39,7 @@ async fn both_addresses_speak_tls_and_a_client_that_stalls_holds_up_nobody() {
     let files = certificate(site.folder.path(), "larum");
     let (main, public) = (free_port(), free_port());
     let config = format!(
-        "server:\n  listen: '0.0.0.0:{main}'\n  public_listen: '0.0.0.0:{public}'\n  tls: {{certificate: larum.pem, key: larum-key.pem}}\n"
+        "server:\n  listen: '0.0.0.0:{main}'\n  public_listen: '0.0.0.0:{public}'\n  tls: {{certificate: larum/certificate.pem, key: larum/key.pem}}\n"
     );
     fs::write(site.folder.path().join("larum.yaml"), config).unwrap();
     let boss = site.administrator();
@@ -164,7 +144,7 @@ fn a_certificate_that_cannot_be_used_is_told_by_its_file() {
         ),
         (
             with(&good.certificate, &good.certificate),
-            "F/good.pem holds no PEM private key; server.tls.key names a file with -----BEGIN PRIVATE KEY-----",
+            "F/good/certificate.pem holds no PEM private key; server.tls.key names a file with -----BEGIN PRIVATE KEY-----",
         ),
         (
             with(&good.certificate, &place("sealed.pem")),
@@ -172,7 +152,7 @@ fn a_certificate_that_cannot_be_used_is_told_by_its_file() {
         ),
         (
             with(&good.certificate, &other.key),
-            "the private key F/other-key.pem does not belong to the certificate F/good.pem; the two files of server.tls must be made together",
+            "the private key F/other/key.pem does not belong to the certificate F/good/certificate.pem; the two files of server.tls must be made together",
         ),
     ];
     for (files, expected) in table {
