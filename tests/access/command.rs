@@ -153,7 +153,7 @@ fn an_incident_through_its_life() {
     );
     assert_eq!(
         larum.failed(&["incidents", "comment", "9", "x"]),
-        (Some(1), "error: incident 9 was not commented on: Resource 'Incident 9' does not exist.\n".to_owned())
+        (Some(1), "error: incident 9 was not commented on: Resource '9' does not exist.\n".to_owned())
     );
     assert_eq!(
         larum.failed(&["incidents", "update", "1"]),
