@@ -154,3 +154,20 @@ fn the_report_template_prints_the_sample_whole() {
     let fields = inputs(&playbook, "create", json!({"trigger": mail.trigger}));
     insta::assert_json_snapshot!(fields);
 }
+
+#[test]
+fn an_incident_is_triaged_by_what_its_alerts_concern() {
+    let playbook = gallery("triage-new-incident");
+    let when = &playbook.admission.conditions[0].expression;
+    let of = |severity: &str| json!({"trigger": {"object": {"properties": {"severity": severity}}}});
+    assert_eq!((evaluate(when, of("High")), evaluate(when, of("Low"))), (json!(true), json!(false)));
+    let condition = find(&playbook.actions, "addresses").unwrap();
+    let ActionKind::If { condition, .. } = &condition.kind else { panic!("no if") };
+    let found = |addresses: Value| json!({"actions": {"entities": {"outputs": {"body": {"IPs": addresses}}}}});
+    assert_eq!(evaluate(condition, found(json!([]))), false);
+    assert_eq!(evaluate(condition, found(json!([{"Address": "203.0.113.7"}]))), true);
+    assert_eq!(
+        inputs(&playbook, "comment", json!({"actions": {"table": {"outputs": {"body": "<table></table>"}}}})),
+        json!({"message": "<p>Addresses that this incident concerns:</p><table></table>"})
+    );
+}

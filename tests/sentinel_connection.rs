@@ -214,8 +214,8 @@ impl Pair {
 fn statuses(run: &Value) -> String {
     let actions = run["actions"].as_array().unwrap().iter();
     let error = |action: &Value| match action["error"]["message"].as_str() {
-        Some(message) => format!(" {message}"),
-        None => String::new(),
+        Some(message) if action["status"] == "Failed" => format!(" {message}"),
+        _ => String::new(),
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     actions.map(|action| format!("{} {}{}\n", text(&action["name"]), text(&action["status"]), error(action))).collect()
@@ -333,6 +333,26 @@ fn a_token_is_replaced_before_its_end_and_when_it_is_refused() {
     for secret in ["hunter2", &token] {
         assert!(!journal_and_log.windows(secret.len()).any(|piece| piece == secret.as_bytes()), "a secret was written");
     }
+}
+
+/// The playbook in the documentation.
+fn documented() -> &'static str {
+    let page = include_str!("../docs/incidents.md");
+    let start = page.find("name: file-incident-in-sentinel").unwrap();
+    page[start..].split("```").next().unwrap()
+}
+
+#[test]
+#[ignore = "starts the binary twice"]
+fn the_playbook_of_the_documentation_files_every_incident() {
+    let pair = Pair::new("  - {id: create, action: create_incident, with: {title: '{{trigger.what}}'}}\n");
+    fs::write(pair.first.folder.path().join("playbooks/file.yaml"), documented()).unwrap();
+    let _first = pair.first.serve();
+    pair.go(&json!({"what": "door"}));
+    // The run of the form's playbook, and the one that its incident started.
+    assert_eq!(statuses(&pair.ended(2)), "file Succeeded\nnote Succeeded\nsay_why_not Skipped\n");
+    assert_eq!(pair.incidents()[0]["properties"]["labels"][0]["labelName"], "larum-1");
+    assert_eq!(pair.first.json(&["incidents", "show", "1"])["properties"]["additionalData"]["commentsCount"], 1);
 }
 
 const MANY: &str = r#"

@@ -140,6 +140,9 @@ impl Kit {
     }
 }
 
+/// An action, its inputs, and what it is answered.
+type Row = (&'static str, Value, Vec<(u16, Value)>);
+
 fn incident() -> Value {
     json!({"name": "i-1", "etag": "\"1\"", "properties": {"title": "Door", "severity": "High", "status": "New",
         "incidentNumber": 7, "labels": [{"labelName": "a", "labelType": "User"}]}})
@@ -159,7 +162,7 @@ async fn each_action_asks_for_what_it_needs_and_no_more() {
     let ip = json!({"kind": "Ip", "properties": {"address": "203.0.113.7"}});
     let page = |next: Option<&str>| (200, json!({"value": [incident()], "nextLink": next}));
     let next = format!("http://{}/next?api-version=1&$skipToken=2", kit.address);
-    let rows: Vec<(&str, Value, Vec<(u16, Value)>)> = vec![
+    let rows: Vec<Row> = vec![
         ("create_incident", json!({"title": "Door", "tags": ["a"]}), vec![missing.clone(), (201, incident())]),
         // Made by an earlier attempt.
         ("create_incident", json!({"title": "Door"}), vec![found.clone()]),
@@ -202,7 +205,7 @@ async fn what_the_service_refuses_and_what_goes_wrong_is_told_with_the_connectio
     let busy = (429, error("TooManyRequests", "Slow down."));
     let one = || json!({"incident": "i-1", "tags": ["b"]});
     let again = std::iter::repeat_n([found.clone(), stale.clone()], 4).flatten().collect();
-    let rows: Vec<(&str, Value, Vec<(u16, Value)>)> = vec![
+    let rows: Vec<Row> = vec![
         ("add_tags", one(), vec![found.clone(), stale.clone(), found.clone(), found.clone()]),
         ("add_tags", one(), again),
         ("add_tags", one(), vec![found.clone(), forbidden]),
