@@ -4,6 +4,8 @@
 //! `cargo bench --bench measures -- web` runs only the rows whose name contains `web`.
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+#[path = "measures/incidents.rs"]
+mod incidents;
 #[path = "measures/language.rs"]
 mod language;
 #[path = "measures/loops.rs"]
@@ -67,7 +69,7 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.contains(want.as_str()));
     println!("{:<44} {:>8}  {:<14} {:<5}  figures", "measure", "value", "promise", "");
-    let sections: [(&str, Section); 7] = [
+    let sections: [(&str, Section); 8] = [
         ("start", start::rows),
         ("machine", machine::rows),
         ("loops", loops::rows),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         ("web", web::rows),
         ("runs", runs::rows),
         ("mail", mail::rows),
+        ("api", incidents::rows),
     ];
     let mut held = true;
     for (name, rows) in sections {

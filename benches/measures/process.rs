@@ -89,6 +89,17 @@ impl Site {
         Self { folder, address }
     }
 
+    /// A new token that may do whatever incidents need; makes the data folder when there is none.
+    pub fn token(&self) -> String {
+        let made = Command::new(program("larum"))
+            .args(["tokens", "create", "bench", "--role", "contributor", "--config", "larum.yaml", "--output", "json"])
+            .current_dir(self.folder.path())
+            .output()
+            .expect("the program runs");
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).expect("the command prints JSON");
+        made["token"].as_str().expect("the token is in it").to_owned()
+    }
+
     pub fn serve(&self) -> Running {
         Running::start(
             Command::new(program("larum")).args(["serve", "--config", "larum.yaml"]).current_dir(self.folder.path()),

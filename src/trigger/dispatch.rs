@@ -101,7 +101,7 @@ impl Dispatcher {
                 }
                 Verdict::Duplicate { .. } => "duplicate",
                 Verdict::Skipped { because } | Verdict::Busy { because } => {
-                    tracing::info!(report, because, "nothing started");
+                    tracing::debug!(report, because, "nothing started");
                     "skipped"
                 }
             };

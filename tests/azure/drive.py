@@ -392,9 +392,11 @@ def _():
 @step
 def _():
     """an alert rule's action"""
+    trigger = "https://prod-31.northcentralus.logic.azure.com:443/workflows/cd3765391efd48549fd7681ded1d48d7/triggers"
     made = azure.actions.create_or_update(
-        *PLACE, "rule-1", "action-1", m.ActionRequest(logic_app_resource_id=PLAYBOOK, trigger_uri="https://example.com/x"))
-    assert made.logic_app_resource_id == PLAYBOOK and made.workflow_id, made
+        *PLACE, "rule-1", "action-1", m.ActionRequest(logic_app_resource_id=PLAYBOOK, trigger_uri=trigger))
+    assert made.logic_app_resource_id == PLAYBOOK, made
+    assert made.workflow_id == "cd3765391efd48549fd7681ded1d48d7", made
     assert [one.name for one in azure.actions.list_by_alert_rule(*PLACE, "rule-1")] == ["action-1"]
     azure.actions.delete(*PLACE, "rule-1", "action-1")
 
