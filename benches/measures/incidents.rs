@@ -32,7 +32,8 @@ const START: i64 = 1_767_225_600_000_000;
 /// A word that is in the description of this many incidents, however large the workspace is.
 const RARE: (&str, u32) = ("wallaby", 40);
 
-const PLAYBOOK: &str = "name: idle\ntrigger: {manual: {}}\nactions: [{id: nothing, action: compose, with: {inputs: 1}}]\n";
+const PLAYBOOK: &str =
+    "name: idle\ntrigger: {manual: {}}\nactions: [{id: nothing, action: compose, with: {inputs: 1}}]\n";
 
 /// The middle and the 99th percentile, in milliseconds.
 #[derive(Clone, Copy)]
@@ -99,9 +100,14 @@ fn measure(incidents: u32) -> Vec<(&'static str, Measured)> {
              INDEXED BY incident_queue WHERE status = 'New' AND severity = 'High' AND created >= ?1 \
              ORDER BY created DESC LIMIT 51)) {page}"
         );
-        measured.push(("three filters and an order", against(&mut client, |_| three.clone(), &bare, &sql, |_| vec![since])));
+        measured.push((
+            "three filters and an order",
+            against(&mut client, |_| three.clone(), &bare, &sql, |_| vec![since]),
+        ));
 
-        let sql = format!("SELECT {columns} FROM incident i INDEXED BY incident_created WHERE (i.created, i.number) < (?1, ?2) {page}");
+        let sql = format!(
+            "SELECT {columns} FROM incident i INDEXED BY incident_created WHERE (i.created, i.number) < (?1, ?2) {page}"
+        );
         let (far, last) = follow(&mut client, &list("$top=50"), incidents);
         let place = move |_| vec![START + i64::from(last) * 1_000_000, i64::from(last)];
         measured.push(("the page behind 999 links", against(&mut client, |_| far.clone(), &bare, &sql, place)));
@@ -217,7 +223,8 @@ fn fill(database: &Path, incidents: u32) {
              VALUES (?1, ?2, randomblob(16), ?3, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 3, ?9, ?10, ?11)",
         )
         .expect("the table is as it is written here");
-    let mut label = db.prepare("INSERT INTO incident_label (label, incident) VALUES (?1, ?2)").expect("the label table");
+    let mut label =
+        db.prepare("INSERT INTO incident_label (label, incident) VALUES (?1, ?2)").expect("the label table");
     let mut comment = db
         .prepare(
             "INSERT INTO comment (incident, name, etag, created, modified, author, message) \
@@ -251,7 +258,9 @@ fn fill(database: &Path, incidents: u32) {
                 author,
                 format!("{first} and {second}, case {number}"),
                 format!("[\"{tag}\"]"),
-                format!("Somebody reported a {first} beside a {second}, and {rare}. It was looked into and written down."),
+                format!(
+                    "Somebody reported a {first} beside a {second}, and {rare}. It was looked into and written down."
+                ),
             ])
             .expect("an incident is filled in");
         label.execute(params![tag, number]).expect("a label is filled in");

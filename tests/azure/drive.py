@@ -417,7 +417,11 @@ if needs(getattr(azure.incidents, "run_playbook", None), "run_playbook"):
         def comments():
             return [one.message for one in azure.incident_comments.list(*PLACE, ONE)]
 
-        azure.incidents.run_playbook(*PLACE, ONE, m.ManualTriggerRequestBody(logic_apps_resource_id=PLAYBOOK))
+        try:
+            azure.incidents.run_playbook(*PLACE, ONE, m.ManualTriggerRequestBody(logic_apps_resource_id=PLAYBOOK))
+        except json.JSONDecodeError:
+            # This version accepts 204 alone and then reads the answer as JSON, though a 204 has none. The call was made.
+            beyond.append("run_playbook's answer")
         for _ in range(100):
             if any("was here" in message for message in comments()):
                 break
