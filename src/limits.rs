@@ -338,8 +338,6 @@ pub const FILTER_NESTING: usize = 64;
 pub const ORDER_KEYS: usize = 8;
 /// Events of the workspace read at once; each is dealt with in a transaction of its own.
 pub const WORKSPACE_EVENTS: usize = 64;
-/// Items of a page of a list that was asked for without a size.
-pub const LIST_PAGE: usize = 50;
 /// Incidents brought into the search index in one transaction: a few milliseconds in which nobody else writes.
 pub const INDEX_PORTION: usize = 100;
 /// How long indexing rests after each portion, in times of what the portion took: new incidents go first.

@@ -6,5 +6,9 @@ mod filters;
 mod kit;
 #[path = "query/naive.rs"]
 mod naive;
+#[path = "query/paging.rs"]
+mod paging;
+#[path = "query/search.rs"]
+mod search;
 #[path = "query/syntax.rs"]
 mod syntax;

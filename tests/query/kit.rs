@@ -19,14 +19,14 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 pub struct Kit {
-    pub data: TempDir,
+    _data: TempDir,
     pub store: Arc<SqliteStore>,
 }
 
 impl Kit {
     pub fn new() -> Self {
         let data = TempDir::new().unwrap();
-        Self { store: SqliteStore::open(data.path()).unwrap(), data }
+        Self { store: SqliteStore::open(data.path()).unwrap(), _data: data }
     }
 
     pub async fn write(&self, at: DateTime<Utc>, change: Change) -> Written {

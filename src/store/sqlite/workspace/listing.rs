@@ -136,7 +136,7 @@ fn place(sort: &Sort, listing: &Listing) -> Result<Option<Place>, StoreError> {
 }
 
 fn top(listing: &Listing) -> usize {
-    if listing.top == 0 { limits::LIST_PAGE } else { listing.top }
+    if listing.top == 0 { limits::API_PAGE } else { listing.top }
 }
 
 /// One row more than the page tells whether there is another page.
@@ -168,3 +168,6 @@ fn page<T>(
     }
     Ok(Page { items, next: None })
 }
+
+#[cfg(test)]
+mod tests;

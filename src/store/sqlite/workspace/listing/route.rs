@@ -18,6 +18,8 @@ use crate::{
 /// Candidates that are worth looking at one by one and sorting; where there are more, an index in the page's order is
 /// followed until the page is full.
 const CANDIDATES: usize = 2_000;
+/// The same where no index gives the order, and the whole table would be read otherwise.
+const CANDIDATES_TO_SORT: usize = 50_000;
 /// `UNION ALL`s of one statement, far below SQLite's limit of 500; each candidate set has up to three.
 const SETS: usize = 100;
 
@@ -41,13 +43,19 @@ pub(super) fn sql(
     {
         return Ok(segments(filter, queue.unwrap_or_else(Queue::whole), leading, sort, after, top, parameters));
     }
-    let from = match sort.keys.first().map(|key| key.sql.as_str()) {
-        Some("incident.created") => "incident INDEXED BY incident_created",
-        Some("incident.modified") => "incident INDEXED BY incident_modified",
-        _ => "incident NOT INDEXED",
-    };
+    let from = format!("incident {}", index(sort).unwrap_or("NOT INDEXED"));
     let wanted = wanted(filter, sort, after, parameters);
-    Ok(statement(from, incidents::COLUMNS, sort, &wanted, top))
+    Ok(statement(&from, incidents::COLUMNS, sort, &wanted, top))
+}
+
+/// How the index is named that gives an order.
+fn index(sort: &Sort) -> Option<&'static str> {
+    match sort.keys.first().map(|key| key.sql.as_str()) {
+        Some("incident.created") => Some("INDEXED BY incident_created"),
+        Some("incident.modified") => Some("INDEXED BY incident_modified"),
+        Some("incident.number") => Some("NOT INDEXED"),
+        _ => None,
+    }
 }
 
 fn wanted(filter: Option<&Filter>, sort: &Sort, after: Option<&Place>, parameters: &mut Parameters) -> String {
@@ -59,7 +67,8 @@ fn wanted(filter: Option<&Filter>, sort: &Sort, after: Option<&Place>, parameter
 
 /// The smallest set of candidates, when it is small.
 fn fewest(connection: &Connection, filter: &Filter, sort: &Sort) -> Result<Option<Candidates>, StoreError> {
-    let (mut fewest, mut most) = (None, CANDIDATES);
+    let ordered = index(sort).is_some() || along_queue(sort).is_some();
+    let (mut fewest, mut most) = (None, if ordered { CANDIDATES } else { CANDIDATES_TO_SORT });
     for set in candidates::of(filter) {
         if is_along(&set, sort) || size(&set) > SETS {
             continue;
@@ -155,26 +164,45 @@ fn segments(
                 Some(std::cmp::Ordering::Equal) => behind.as_ref().map(|behind| format!(" AND {behind}")),
                 Some(std::cmp::Ordering::Greater) | None => None,
             };
-            let ranks = ranks.iter().map(|rank| format!(", {rank}")).collect::<String>();
-            pieces.push(format!(
-                "SELECT incident.number{ranks}, incident.created, incident.number FROM incident INDEXED BY incident_queue \
-                 WHERE incident.status = '{status}' AND incident.severity = '{severity}'{condition}{}",
-                behind.unwrap_or_default()
-            ));
+            pieces.push(Piece { status, severity, ranks, behind: behind.unwrap_or_default() });
         }
     }
     if pieces.is_empty() {
         return statement("incident", incidents::COLUMNS, sort, "0", top);
     }
-    let columns = sort.keys.iter().enumerate().map(|(place, key)| {
-        let column = place + 2;
-        if key.descending { format!("{column} DESC") } else { column.to_string() }
+    let (limit, directions) =
+        (top.saturating_add(1), sort.keys.iter().map(|key| if key.descending { " DESC" } else { "" }));
+    let by = |first: usize| {
+        let keys = directions.clone().skip(first).enumerate();
+        keys.map(|(place, direction)| format!("{}{direction}", place + 2)).collect::<Vec<_>>().join(", ")
+    };
+    let pieces = pieces.iter().map(|piece| {
+        let Piece { status, severity, ranks, behind } = piece;
+        let rows = format!(
+            "SELECT incident.number AS found, incident.created AS created, incident.number AS number \
+             FROM incident INDEXED BY incident_queue \
+             WHERE incident.status = '{status}' AND incident.severity = '{severity}'{condition}{behind}"
+        );
+        // Pieces in one order are merged as they are; those that follow one another are cut to a page each first.
+        if leading == 0 {
+            return rows;
+        }
+        let ranks: String = ranks.iter().map(|rank| format!(", {rank}")).collect();
+        format!("SELECT found{ranks}, created, number FROM ({rows} ORDER BY {} LIMIT {limit})", by(leading))
     });
-    let columns = columns.collect::<Vec<_>>().join(", ");
-    let limit = top.saturating_add(1);
-    let merged = pieces.join(" UNION ALL ");
-    let page = format!("SELECT number FROM ({merged} ORDER BY {columns} LIMIT {limit})");
+    let merged = pieces.collect::<Vec<_>>().join(" UNION ALL ");
+    let page = format!("SELECT found FROM ({merged} ORDER BY {} LIMIT {limit})", by(0));
     statement("incident", incidents::COLUMNS, sort, &format!("incident.number IN ({page})"), top)
+}
+
+/// A status with a severity.
+struct Piece {
+    status: &'static str,
+    severity: &'static str,
+    /// The places of both among all, as far as the order begins with them.
+    ranks: Vec<usize>,
+    /// The condition that a row comes behind the page before.
+    behind: String,
 }
 
 /// Where a piece of the queue lies, seen from a place: before it, around it or behind it.
