@@ -41,7 +41,7 @@ pub(super) fn sql(
     if let Some(leading) = along_queue(sort)
         && (queue.is_some() || leading > 0)
     {
-        return Ok(segments(filter, queue.unwrap_or_else(Queue::whole), leading, sort, after, top, parameters));
+        return Ok(segments(filter, &queue.unwrap_or_else(Queue::whole), leading, sort, after, top, parameters));
     }
     let from = format!("incident {}", index(sort).unwrap_or("NOT INDEXED"));
     let wanted = wanted(filter, sort, after, parameters);
@@ -137,7 +137,7 @@ fn leads(key: &Key) -> Option<Leads> {
 /// as far as the page goes.
 fn segments(
     filter: Option<&Filter>,
-    queue: Queue,
+    queue: &Queue,
     leading: usize,
     sort: &Sort,
     after: Option<&Place>,
