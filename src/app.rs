@@ -12,7 +12,7 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use shelf::{Reading, Shelf};
+pub use shelf::{Reading, RulesReading, Shelf};
 
 use crate::{
     action::{self, Services, http::HttpClients},

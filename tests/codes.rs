@@ -26,7 +26,7 @@ fn every_code_is_shown_by_a_case() {
         codes::UNREADABLE.to_string(),
         codes::TOO_LARGE.to_string(),
     ]);
-    for folder in ["playbooks", "configurations", "templates", "tests"] {
+    for folder in ["playbooks", "rules", "configurations", "templates", "tests"] {
         for entry in fs::read_dir(Path::new("tests/invalid").join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "txt") {

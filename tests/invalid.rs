@@ -68,6 +68,12 @@ fn every_mistake_in_a_playbook_has_its_message() {
 }
 
 #[test]
+fn every_mistake_in_an_automation_rule_has_its_message() {
+    let config = Config::default();
+    compare("rules", |case| load_folder(&[case.to_owned()], None, &config, &vocabulary()).faults);
+}
+
+#[test]
 fn every_mistake_in_a_configuration_has_its_message() {
     compare("configurations", |case| Config::load(case).err().unwrap_or_default());
 }

@@ -75,7 +75,7 @@ fn the_example_of_the_documentation_loads() {
 
 #[test]
 fn every_playbook_of_the_gallery_loads_under_the_default_configuration() {
-    let Loading { playbooks, faults } =
+    let Loading { playbooks, faults, .. } =
         load_folder(&[PathBuf::from("playbooks")], None, &Config::default(), &action::vocabulary());
     assert_eq!(shown(&faults), "");
     let names: Vec<_> = playbooks.iter().map(|loaded| loaded.playbook.name.as_str()).collect();
@@ -112,7 +112,7 @@ fn a_bundle_holds_what_decides_and_nothing_else() {
     let config = Config::read(&config, folder.path()).unwrap();
     let read = || {
         let paths = [folder.path().to_owned()];
-        let Loading { mut playbooks, faults } =
+        let Loading { mut playbooks, faults, .. } =
             load_folder(&paths, config.templates.as_deref(), &config, &vocabulary());
         assert_eq!(shown(&faults), "");
         assert_eq!(playbooks.len(), 1);
@@ -144,7 +144,7 @@ fn a_broken_template_breaks_only_what_uses_it() {
     };
     write("bad.yaml", &playbook("bad", "around"));
     write("good.yaml", &playbook("good", "mail-report"));
-    let Loading { playbooks, faults } = load_folder(
+    let Loading { playbooks, faults, .. } = load_folder(
         &[folder.path().to_owned()],
         Some(&folder.path().join("templates")),
         &Config::default(),
@@ -254,7 +254,7 @@ fn line_ends_of_windows_and_a_byte_order_mark_change_nothing() {
     fs::write(folder.path().join("example.yaml"), text.replace("soc-mailbox  ", "soc-mailbox")).unwrap();
     let config = Source::new("larum.yaml", "connections: {soc-mailbox: {maildir: {path: mail}}}");
     let config = Config::read(&config, folder.path()).unwrap();
-    let Loading { playbooks, faults } = load_folder(&[folder.path().to_owned()], None, &config, &vocabulary());
+    let Loading { playbooks, faults, .. } = load_folder(&[folder.path().to_owned()], None, &config, &vocabulary());
     assert_eq!(shown(&faults), "");
     assert_eq!(playbooks[0].playbook.actions.len(), 3);
 }

@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     diagnostic::Diagnostic,
     engine::{Library, Live},
-    playbook::{self, Bundle, Loading},
+    playbook::{self, Bundle, FileRule, Loading},
     store::{Store, StoreError, Version},
     trigger::rules,
 };
@@ -45,6 +45,18 @@ pub struct Reading {
     pub withdrawn: Vec<String>,
     /// Playbooks whose file is at fault and that stay in force in their last good version.
     pub kept: Vec<String>,
+    pub rules: RulesReading,
+}
+
+/// What became of the automation rules, by name.
+#[derive(Debug, Default)]
+pub struct RulesReading {
+    /// New or changed.
+    pub changed: Vec<String>,
+    /// Their file, or the rule in it, is gone.
+    pub withdrawn: Vec<String>,
+    /// Their file is at fault and they stay in force as they were.
+    pub kept: Vec<String>,
 }
 
 impl Shelf {
@@ -54,7 +66,7 @@ impl Shelf {
     /// When a version cannot be stored; the library is then as before.
     pub async fn read(&self) -> Result<Reading, StoreError> {
         let vocabulary = action::vocabulary();
-        let Loading { playbooks, faults } =
+        let Loading { playbooks, rules, faults } =
             playbook::load_folder(&self.config.playbooks, self.config.templates.as_deref(), &self.config, &vocabulary);
         let mut reading = Reading { faults, ..Reading::default() };
         let stored = self.store.current_versions().await?;
@@ -96,10 +108,33 @@ impl Shelf {
             }
         }
         let force: Vec<Live> = force.into_values().collect();
+        let rules = self.rules(rules, &mut reading);
         // Nothing may happen unheard once they are in force.
-        rules::listen(&force, &[], &*self.store, self.clock.now()).await?;
+        rules::listen(&force, &rules, &*self.store, self.clock.now()).await?;
         self.library.set(force);
+        self.library.set_rules(rules);
         Ok(reading)
+    }
+
+    /// The automation rules in force: those that were read, and of a file that is at fault the one it held before. That one
+    /// is not kept across restarts, as playbooks are: no report is lost with a rule.
+    fn rules(&self, mut read: Vec<FileRule>, reading: &mut Reading) -> Vec<FileRule> {
+        let before = self.library.rules();
+        let changed = read.iter().filter(|rule| !before.contains(rule));
+        reading.rules.changed.extend(changed.map(|rule| rule.name.to_string()));
+        for old in before.iter() {
+            let (name, path) = (&old.name, &old.path);
+            if read.iter().any(|rule| rule.name == *name || rule.path == *path) {
+                continue;
+            }
+            if reading.faults.iter().any(|fault| *fault.source.name == **path) {
+                reading.rules.kept.push(name.to_string());
+                read.push(old.clone());
+            } else {
+                reading.rules.withdrawn.push(name.to_string());
+            }
+        }
+        read
     }
 
     /// Watches the files until `shutdown`, and calls `report` with every reading that changed or found something.

@@ -18,7 +18,8 @@ use super::{ConfigArgs, Exit, data};
 use crate::{
     app::{App, Core, Entrances, Reading},
     config::{Config, Connection},
-    engine::Live,
+    engine::Library,
+    incident::automation::{TriggersOn, TriggersWhen},
     playbook::Trigger,
     server::Certificates,
     store::StoreError,
@@ -62,7 +63,7 @@ async fn serve(config: Config) -> Exit {
             return Exit::WorldFailed;
         }
     };
-    announce(&config, address, &library.current());
+    announce(&config, address, &library);
     if let Some(file) = app.first_admin() {
         eprintln!("there is no administrator yet: the link in {} makes the first token, once", file.display());
     }
@@ -142,17 +143,27 @@ fn report(reading: Result<Reading, StoreError>) {
     for playbook in &reading.kept {
         tracing::warn!(%playbook, "the playbook's file is at fault; its last good version stays in force");
     }
+    for rule in &reading.rules.changed {
+        tracing::info!(%rule, "automation rule in force");
+    }
+    for rule in &reading.rules.withdrawn {
+        tracing::info!(%rule, "automation rule withdrawn, its file is gone");
+    }
+    for rule in &reading.rules.kept {
+        tracing::warn!(%rule, "the automation rule's file is at fault; it stays in force as it was");
+    }
 }
 
-/// Prints what is watched, where mails can be dropped and where the forms are.
-fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
+/// Prints what is watched, where mails can be dropped, where the forms are and which rules look on.
+fn announce(config: &Config, address: SocketAddr, library: &Library) {
+    let playbooks = library.current();
     let url = config.server.url_at(address);
     eprintln!("larum {} serves {url}, data in {}/", env!("CARGO_PKG_VERSION"), config.data.display());
     if !address.ip().is_loopback() && config.server.public_url.is_none() {
         eprintln!("it answers this machine only: server.public_url names the address that others use");
     }
     let mut boxes = BTreeSet::new();
-    for live in playbooks {
+    for live in playbooks.iter() {
         let playbook = &live.playbook;
         let what = match &playbook.trigger {
             Trigger::Mailbox(trigger) => {
@@ -183,6 +194,12 @@ fn announce(config: &Config, address: SocketAddr, playbooks: &[Live]) {
             Trigger::Manual => "larum run".to_owned(),
         };
         eprintln!("  {:<42} {what}", playbook.name);
+    }
+    for file in library.rules().iter() {
+        let rule = &file.rule;
+        let on = if rule.on == TriggersOn::Incidents { "incidents" } else { "alerts" };
+        let when = if rule.when == TriggersWhen::Created { "created" } else { "updated" };
+        eprintln!("  {:<42} automation rule {} on {on} {when}", file.name, rule.order);
     }
     for folder in boxes {
         eprintln!("drop a mail: cp report.eml {}/", folder.display());

@@ -84,6 +84,9 @@ codes! {
     SAME_PLAYBOOK = 80, "two playbooks of one name";
     SAME_PATH = 81, "two forms or webhooks at one address";
     PARAMETER_VALUE = 82, "a parameter without a fitting value";
+    SAME_RULE = 83, "two automation rules of one name";
+    RULE_PLAYBOOK = 84, "a playbook that an automation rule cannot run";
+    RULE = 85, "an automation rule that does not fit together";
 
     LITERAL_SECRET = 90, "a secret that is written down";
     PLAIN_TRANSPORT = 91, "an unencrypted connection to another machine";

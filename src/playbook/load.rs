@@ -1,14 +1,14 @@
 //! From sources to playbooks: one stored bundle, or every file of a folder together.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     path::{Path, PathBuf},
 };
 
 use super::{
-    Bundle, Playbook, Trigger, Vocabulary,
+    Bundle, FileRule, Playbook, Trigger, Vocabulary,
     check::{self, Checked},
-    read,
+    read, rule,
     templates::{self, Compiled},
 };
 use crate::{
@@ -30,6 +30,8 @@ pub struct Loaded {
 pub struct Loading {
     /// The playbooks without a fault, by path.
     pub playbooks: Vec<Loaded>,
+    /// The automation rules without a fault, by path.
+    pub rules: Vec<FileRule>,
     /// Every fault of every file, by file and position.
     pub faults: Vec<Diagnostic>,
 }
@@ -97,14 +99,32 @@ pub fn load_files(
     faults.extend(compiled.broken.values().flatten().cloned());
     let mut taken = Taken::default();
     let mut playbooks = Vec::new();
+    let mut rules = Vec::new();
     for path in files(paths, &mut faults) {
         match file(&path, &compiled, config, vocabulary, &mut taken) {
-            Ok(loaded) => playbooks.push(loaded),
+            Ok(File::Playbook(loaded)) => playbooks.push(*loaded),
+            Ok(File::Rule(read, source)) => rules.push((read, source)),
             Err(more) => faults.extend(more),
         }
     }
+    // A rule may run what is not among these files, or what is at fault itself: only where all is known, it is looked up.
+    if faults.is_empty() && !playbooks.is_empty() {
+        rules.retain(|(read, source)| {
+            let mut more = Faults::new(source);
+            rule::playbooks(read, playbooks.iter().map(|loaded| &loaded.playbook), &mut more);
+            let good = more.count() == 0;
+            faults.extend(more.into_sorted());
+            good
+        });
+    }
     diagnostic::sort(&mut faults);
-    Loading { playbooks, faults }
+    Loading { playbooks, rules: rules.into_iter().map(|(read, _)| read.file).collect(), faults }
+}
+
+/// What a file holds.
+enum File {
+    Playbook(Box<Loaded>),
+    Rule(rule::Read, Source),
 }
 
 /// The playbook files among `paths` and in the folders among them, in order; test files are none.
@@ -142,6 +162,8 @@ struct Taken {
     names: BTreeMap<String, String>,
     /// Of forms and webhooks, each with its folder: `forms/report`.
     addresses: BTreeMap<String, String>,
+    /// Of automation rules.
+    rules: BTreeMap<String, String>,
 }
 
 fn file(
@@ -150,9 +172,17 @@ fn file(
     config: Option<&Config>,
     vocabulary: &Vocabulary,
     taken: &mut Taken,
-) -> Result<Loaded, Vec<Diagnostic>> {
+) -> Result<File, Vec<Diagnostic>> {
     let source = yaml::read_file(path).map_err(|fault| vec![fault])?;
-    let checked = checked(&source, templates, vocabulary)?;
+    let mut faults = Faults::new(&source);
+    let Some(root) = yaml::parse(&mut faults) else { return Err(faults.into_sorted()) };
+    if rule::is_rule(&root) {
+        return match rule::rule(&root, &mut faults).filter(|read| is_free(read, taken, &mut faults)) {
+            Some(read) => Ok(File::Rule(read, source)),
+            None => Err(faults.into_sorted()),
+        };
+    }
+    let checked = checked_node(&root, faults, templates, vocabulary)?;
     let mut faults = Faults::new(&source);
     let mut values = BTreeMap::new();
     if let Some(config) = config {
@@ -169,7 +199,23 @@ fn file(
         templates: templates.only(checked.reached),
         parameters: values,
     };
-    Ok(Loaded { playbook: checked.playbook, bundle })
+    Ok(File::Playbook(Box::new(Loaded { playbook: checked.playbook, bundle })))
+}
+
+/// Whether no other file has a rule of this name.
+fn is_free(read: &rule::Read, taken: &mut Taken, faults: &mut Faults) -> bool {
+    let FileRule { name, path, .. } = &read.file;
+    match taken.rules.entry(name.to_string().to_lowercase()) {
+        Entry::Vacant(place) => {
+            place.insert(path.clone());
+            true
+        }
+        Entry::Occupied(other) => {
+            let message = format!("`{}` has an automation rule called `{name}` already", other.get());
+            faults.add(codes::SAME_RULE, read.name.clone(), message);
+            false
+        }
+    }
 }
 
 fn checked(source: &Source, templates: &Compiled, vocabulary: &Vocabulary) -> Result<Checked, Vec<Diagnostic>> {

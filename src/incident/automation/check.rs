@@ -23,7 +23,7 @@ impl AutomationRule {
             return fault(ORDER, format!("an order is a whole number from 1 to {most}, not {}", self.order));
         }
         if self.on == TriggersOn::Alerts && self.when == TriggersWhen::Updated {
-            return fault(WHEN, "alerts are only created: 'Updated' needs triggersOn 'Incidents'".to_owned());
+            return fault(WHEN, "alerts are only created, never updated".to_owned());
         }
         if self.conditions.len() > limits::RULE_CONDITIONS {
             let (count, most) = (self.conditions.len(), limits::RULE_CONDITIONS);
@@ -66,21 +66,18 @@ impl AutomationRule {
             Condition::Is { property, operator, values } => {
                 if self.on == TriggersOn::Alerts && property.is_of_incidents() {
                     let name = property.name;
-                    return fault(
-                        ".propertyName",
-                        format!("an alert has no '{name}': it needs triggersOn 'Incidents'"),
-                    );
+                    return fault(".propertyName", format!("an alert has no '{name}', only an incident has"));
                 }
                 if self.when == TriggersWhen::Created && property.is_of_updates() {
                     let name = property.name;
-                    return fault(".propertyName", format!("'{name}' needs triggersWhen 'Updated'"));
+                    return fault(".propertyName", format!("'{name}' is only there when something is updated"));
                 }
                 self::values(property.choices(), *operator, values).or_else(|message| fault(".propertyValues", message))
             }
             Condition::Items { conditions, .. } => inner("itemConditions", conditions, 1),
             Condition::All(conditions) | Condition::Any(conditions) => inner("innerConditions", conditions, 2),
             Condition::Changed { .. } | Condition::Added(_) if self.when == TriggersWhen::Created => {
-                fault("", "nothing has changed when something is created: this needs triggersWhen 'Updated'".to_owned())
+                fault("", "nothing has changed when something is created, only when it is updated".to_owned())
             }
             Condition::Changed { property, to: Some((_, operator, values)) } => {
                 self::values(property.choices(), *operator, values).or_else(|message| fault(".propertyValues", message))
@@ -98,9 +95,7 @@ impl AutomationRule {
                 fault("actionConfiguration.logicAppResourceId", "it must name a playbook")
             }
             RuleAction::RunPlaybook { .. } => Ok(()),
-            _ if self.on == TriggersOn::Alerts => {
-                fault("actionType", "a rule on alerts can only run playbooks: 'RunPlaybook'")
-            }
+            _ if self.on == TriggersOn::Alerts => fault("actionType", "a rule on alerts can only run playbooks"),
             RuleAction::ModifyProperties(patch) if **patch == Patch::default() => {
                 fault("actionConfiguration", "it must change something")
             }

@@ -245,7 +245,7 @@ impl<'d> Deciding<'d> {
             return Ok(());
         };
         let kind = live.playbook.trigger.kind();
-        if kind != wanted {
+        if kind != wanted && !matches!(live.playbook.trigger, Trigger::Manual) {
             let because = format!("{} wants to run it, but its trigger is `{kind}`, not `{wanted}`", by.name());
             self.not_started(by.clone(), &cause, because);
             return Ok(());
