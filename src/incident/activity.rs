@@ -93,22 +93,14 @@ impl ActivityKind {
         matches!(self, Self::Created)
     }
 
-    /// Whether something is otherwise than it was, in the incident or in what hangs on it: triggers and automation rules
-    /// count this as an update. Notes and a write that changed nothing are none.
+    /// Whether triggers and automation rules count it as an update, as Sentinel does: a field changed, a comment or an alert
+    /// came, others were merged in. Tasks, notes and what was taken away are none.
     #[must_use]
     pub fn is_update(&self) -> bool {
         match self {
-            Self::Created | Self::Deleted { .. } | Self::PlaybookStarted { .. } | Self::NotStarted { .. } => false,
-            Self::Updated { changes } | Self::TaskUpdated { changes, .. } => !changes.is_empty(),
-            Self::CommentAdded { .. }
-            | Self::CommentEdited { .. }
-            | Self::CommentDeleted { .. }
-            | Self::TaskAdded { .. }
-            | Self::TaskDeleted { .. }
-            | Self::Related { .. }
-            | Self::Unrelated { .. }
-            | Self::Merged { .. }
-            | Self::MergedInto { .. } => true,
+            Self::Updated { changes } => !changes.is_empty(),
+            Self::CommentAdded { .. } | Self::Related { .. } | Self::Merged { .. } => true,
+            _ => false,
         }
     }
 }

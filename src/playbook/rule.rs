@@ -6,12 +6,13 @@ mod condition;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{Playbook, Trigger};
 use crate::{
     diagnostic::{Faults, codes, nearest},
     incident::{
-        ResourceName,
+        Actor, Document, DocumentKey, DocumentKind, ResourceName,
         automation::{AutomationRule, OrderedAction, RuleFault, TriggersOn, TriggersWhen},
     },
     limits,
@@ -24,7 +25,26 @@ pub struct FileRule {
     pub name: ResourceName,
     /// The file, as the author knows it.
     pub path: String,
+    /// When the file was last written.
+    pub written: DateTime<Utc>,
     pub rule: AutomationRule,
+}
+
+impl FileRule {
+    /// The rule as the API shows those it keeps.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let properties = self.rule.to_properties();
+        Document {
+            key: DocumentKey { kind: DocumentKind::AutomationRule, parent: None, name: self.name.clone() },
+            etag: Uuid::new_v5(&Uuid::NAMESPACE_OID, properties.to_string().as_bytes()),
+            properties,
+            created: self.written,
+            created_by: Actor::Larum,
+            modified: self.written,
+            modified_by: Actor::Larum,
+        }
+    }
 }
 
 /// The key that makes a file one of a rule.
@@ -128,7 +148,9 @@ pub(super) fn rule(root: &Node, faults: &mut Faults) -> Option<Read> {
     match rule.check() {
         Ok(rule) => {
             let path = faults.source().name.to_string();
-            Some(Read { file: FileRule { name, path, rule }, name: span, runs })
+            let written =
+                std::fs::metadata(&path).and_then(|file| file.modified()).map_or(DateTime::UNIX_EPOCH, Into::into);
+            Some(Read { file: FileRule { name, path, written, rule }, name: span, runs })
         }
         Err(RuleFault { path, message }) => {
             let span = places.of(&path).unwrap_or_else(|| span.clone());

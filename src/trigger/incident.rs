@@ -129,10 +129,6 @@ fn updates(
             let added = around.comments.iter().filter(|known| known.name == *comment);
             comments.extend(added.map(|comment| comment.to_resource(&incident.name, workspace)));
         }
-        ActivityKind::CommentEdited { .. } | ActivityKind::CommentDeleted { .. } => fields.push("comments"),
-        ActivityKind::TaskAdded { .. } | ActivityKind::TaskUpdated { .. } | ActivityKind::TaskDeleted { .. } => {
-            fields.push("tasks");
-        }
         ActivityKind::Related { kind: RelatedKind::Alert, related } => {
             fields.push("alerts");
             let (added, before): (Vec<&Alert>, Vec<&Alert>) =
@@ -141,13 +137,10 @@ fn updates(
             tactics.extend(added.iter().flat_map(|alert| alert.tactics()).filter(|tactic| !before.contains(tactic)));
             alerts.extend(added.iter().map(|alert| alert.to_resource(workspace)));
         }
-        ActivityKind::Unrelated { kind: RelatedKind::Alert, .. } => fields.push("alerts"),
-        ActivityKind::Related { .. } | ActivityKind::Unrelated { .. } => fields.push("bookmarks"),
-        ActivityKind::Merged { .. } | ActivityKind::MergedInto { .. } => fields.push("mergedIncidents"),
-        ActivityKind::Created
-        | ActivityKind::Deleted { .. }
-        | ActivityKind::PlaybookStarted { .. }
-        | ActivityKind::NotStarted { .. } => {}
+        ActivityKind::Related { .. } => fields.push("bookmarks"),
+        ActivityKind::Merged { .. } => fields.push("mergedIncidents"),
+        // No other is an update.
+        _ => {}
     }
     json!({
         "updatedFields": fields,

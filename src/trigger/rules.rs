@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     engine::Live,
     incident::{
-        DocumentKind, ResourceName,
+        Document, DocumentKind, ResourceName,
         automation::{AutomationRule, RuleFault},
     },
     playbook::{FileRule, Trigger},
@@ -35,6 +35,22 @@ pub async fn all(files: &[FileRule], store: &dyn Store) -> Result<Vec<Rule>, Sto
         (rule.rule.as_ref().map_or(0, |rule| rule.order), rule.name.to_string().to_lowercase())
     });
     Ok(rules)
+}
+
+/// Every rule as the API shows them: those of files first, then those that are kept, oldest first.
+///
+/// # Errors
+/// When the kept rules cannot be read.
+pub async fn documents(files: &[FileRule], store: &dyn Store) -> Result<Vec<Document>, StoreError> {
+    let kept = kept(files, store).await?;
+    Ok(files.iter().map(FileRule::document).chain(kept).collect())
+}
+
+/// The rules that are kept and not hidden by a file's.
+async fn kept(files: &[FileRule], store: &dyn Store) -> Result<Vec<Document>, StoreError> {
+    let mut kept = store.documents(DocumentKind::AutomationRule, None).await?;
+    kept.retain(|document| !files.iter().any(|file| file.name == document.key.name));
+    Ok(kept)
 }
 
 /// Makes the store keep events of what happens in the workspace, if a playbook or rule would be started by them. Call it

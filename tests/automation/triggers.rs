@@ -71,7 +71,7 @@ async fn what_changes_nothing_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_comment_a_task_and_an_alert_are_updates_and_the_payload_tells_them() {
+async fn a_comment_an_alert_and_a_label_are_updates_and_the_payload_tells_them() {
     let house = House::new(&["
 name: told
 trigger: {incident: {on: updated}}
@@ -136,8 +136,12 @@ fn masked(value: &Value) -> Value {
     match value {
         Value::String(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => "[time]".into(),
         Value::String(text) => {
-            let last = text.rsplit('/').next().unwrap_or_default().trim_matches('"');
-            if uuid::Uuid::try_parse(last).is_ok() { text.replace(last, "[uuid]").into() } else { text.as_str().into() }
+            let mask = |part: &str| match part.trim_matches('"') {
+                "00000000-0000-0000-0000-000000000000" => part.to_owned(),
+                inner if uuid::Uuid::try_parse(inner).is_ok() => part.replace(inner, "[uuid]"),
+                _ => part.to_owned(),
+            };
+            text.split('/').map(mask).collect::<Vec<_>>().join("/").into()
         }
         Value::Array(items) => items.iter().map(masked).collect(),
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), masked(value))).collect(),

@@ -1,4 +1,4 @@
-//! Automation rules.
+//! Automation rules: those that are kept, and to read those that stand in files.
 
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Value, json as value};
@@ -6,26 +6,44 @@ use serde_json::{Value, json as value};
 use super::{body::Envelope, list::whole};
 use crate::{
     incident::{Change, DocumentKey, DocumentKind, Written, automation::AutomationRule},
+    playbook::FileRule,
     server::{
         ask::{Ask, bad_request, not_found, not_stored, put, unexpected},
         problem::{Problem, json},
     },
+    trigger::rules,
 };
 
 fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
     Ok(DocumentKey { kind: DocumentKind::AutomationRule, parent: None, name: ask.name("rule")? })
 }
 
+/// The rule of this name in a file.
+fn in_file(ask: &Ask, key: &DocumentKey) -> Option<FileRule> {
+    ask.site.door.library.rules().iter().find(|file| file.name == key.name).cloned()
+}
+
+/// A rule in a file is changed there.
+fn writable(ask: &Ask, key: &DocumentKey) -> Result<(), Box<Problem>> {
+    let Some(FileRule { name, path, .. }) = in_file(ask, key) else { return Ok(()) };
+    let message = format!("Automation rule '{name}' stands in the file '{path}'; change it there.");
+    Err(Problem::new(StatusCode::CONFLICT, "Conflict", "This was not changed", message))
+}
+
 /// GET `/automationRules`.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
-    let rules = ask.store().documents(DocumentKind::AutomationRule, None).await.map_err(not_stored)?;
+    let files = ask.site.door.library.rules();
+    let rules = rules::documents(&files, ask.store()).await.map_err(not_stored)?;
     Ok(whole(&rules, |rule| rule.to_resource(ask.workspace())))
 }
 
 /// GET `/automationRules/{rule}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
-    let rule = ask.store().document(&key).await.map_err(not_stored)?;
+    let rule = match in_file(&ask, &key) {
+        Some(file) => Some(file.document()),
+        None => ask.store().document(&key).await.map_err(not_stored)?,
+    };
     let rule = rule.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &rule.resource(ask.workspace())))
 }
@@ -36,6 +54,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let Envelope { etag, properties } = ask.json::<Envelope<Value>>().await?;
     let rule = AutomationRule::parse(&properties);
     let rule = rule.map_err(|fault| bad_request(format!("The request body is not valid: {fault}.")))?;
+    writable(&ask, &key)?;
     let precondition = ask.precondition(etag);
     match ask.change(Change::PutDocument { key, properties: rule.to_properties(), precondition }).await? {
         Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
@@ -46,6 +65,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 /// DELETE `/automationRules/{rule}`: 200 with a body, whether or not it was there, because Azure's SDKs read one.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
+    writable(&ask, &key)?;
     ask.change(Change::DeleteDocument { key }).await?;
     Ok(json(StatusCode::OK, &value!({})))
 }
