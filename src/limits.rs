@@ -18,6 +18,9 @@ pub const JOURNALLED_INPUT_BYTES: usize = 1024 * 1024;
 pub const JOURNAL_EVENTS: u64 = 250_000;
 /// How long one run may last.
 pub const RUN_DURATION: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Events of a tested run after each of which its process dies; in a longer run it dies after every hundredth, because each
+/// death reads the whole journal anew.
+pub const TEST_CRASHES: usize = 1_000;
 /// Pure steps the machine takes before it pauses, so that a cancel can come in.
 pub const PURE_STEPS: usize = 10_000;
 /// Bytes of fetched mails in flight at once.

@@ -5,8 +5,11 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 use larum::{
@@ -274,6 +277,41 @@ fn larum(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     let out = Command::new(env!("CARGO_BIN_EXE_larum")).arg("test").args(args).current_dir(folder).output().unwrap();
     let text = [out.stdout, out.stderr].concat();
     (out.status.code(), String::from_utf8(text).unwrap())
+}
+
+/// How long the watching command may take to notice a change.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_change_of_a_file_runs_the_tests_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("example.test.yaml");
+    fs::write(&file, HOLES).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larum"));
+    let command = command.args(["test", "--watch", "."]).current_dir(folder.path()).stdout(Stdio::piped());
+    let mut larum = command.spawn().unwrap();
+    let lines = BufReader::new(larum.stdout.take().unwrap()).lines();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
+    let summary = || loop {
+        let line = told.recv_timeout(DEADLINE).expect("a summary within the deadline");
+        if line.contains(" passed, ") {
+            return line;
+        }
+    };
+    assert_eq!(summary(), "2 passed, 0 failed");
+    // The watch may begin only after the first summary, so the change is made until it is seen.
+    let changed = HOLES.replace("status: succeeded", "status: failed");
+    let seen = loop {
+        fs::write(&file, &changed).unwrap();
+        if let Ok(line) = told.recv_timeout(Duration::from_secs(1)) {
+            break line;
+        }
+    };
+    assert_eq!(seen, "");
+    assert_eq!(summary(), "0 passed, 2 failed");
+    larum.kill().unwrap();
+    larum.wait().unwrap();
 }
 
 #[test]

@@ -175,6 +175,18 @@ impl State {
         Ok(())
     }
 
+    /// What a run that has ended should no longer have.
+    pub(super) fn left(&self) -> Option<&'static str> {
+        [
+            (!self.wanted.is_empty(), "effects it asks for"),
+            (!self.timers.is_empty(), "timers"),
+            (!self.awaits.is_empty(), "answers it waits for"),
+            (!self.calls.is_empty(), "playbooks it waits for"),
+        ]
+        .into_iter()
+        .find_map(|(left, what)| left.then_some(what))
+    }
+
     /// In what another process that read the same journal stands otherwise.
     pub(super) fn difference(&self, other: &Self) -> Option<&'static str> {
         let wanted = |state: &Self| -> Vec<_> {

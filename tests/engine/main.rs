@@ -13,6 +13,5 @@ mod mortal;
 mod outside;
 mod probe;
 mod replay;
-mod rules;
 mod simulation;
 mod statuses;

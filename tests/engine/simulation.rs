@@ -68,8 +68,6 @@ pub struct Simulation {
     pub calls: Vec<(Step, Input, bool)>,
     pub replies: bool,
     pub end: Option<(RunStatus, Option<Value>)>,
-    /// What effects and children answer, by step or id, for each attempt; before what a probe's input says.
-    pub script: BTreeMap<String, Vec<Value>>,
     now: DateTime<Utc>,
 }
 
@@ -86,7 +84,6 @@ impl Simulation {
             calls: Vec::new(),
             replies: false,
             end: None,
-            script: BTreeMap::new(),
             now: house::start(),
         };
         simulation.take(commands);
@@ -195,10 +192,7 @@ impl Simulation {
                 let (_, input, _) = self.calls.iter().find(|(called, ..)| called == step).unwrap();
                 Event::Started { step: step.clone(), attempt: 1, at, input: input.clone() }
             }
-            Choice::Return(step) => {
-                let answer = self.scripted(step).and_then(|answers| answers.first()).cloned();
-                Event::Returned { step: step.clone(), outcome: probe::outcome(&answer.unwrap_or(json!(1))), at }
-            }
+            Choice::Return(step) => Event::Returned { step: step.clone(), outcome: probe::outcome(&json!(1)), at },
             Choice::Reply => Event::Replied { at },
             Choice::Start(step, attempt) => {
                 let (step, attempt, input) = (step.clone(), *attempt, self.find(step, *attempt).journalled.clone());
@@ -227,13 +221,8 @@ impl Simulation {
 
     /// What an effect will answer; `None` when it hangs.
     fn answer(&self, wanted: &Wanted) -> Option<Outcome> {
-        let own = wanted.input["answers"].as_array();
-        let answers = self.scripted(&wanted.step).or(own).map(Vec::as_slice).unwrap_or_default();
+        let answers = wanted.input["answers"].as_array().map(Vec::as_slice).unwrap_or_default();
         let answer = answers.get(wanted.attempt as usize - 1).or(answers.last()).cloned().unwrap_or_default();
         (answer != "hang").then(|| probe::outcome(&answer))
-    }
-
-    fn scripted(&self, step: &Step) -> Option<&Vec<Value>> {
-        self.script.get(&step.to_string()).or_else(|| self.script.get(&*step.action))
     }
 }

@@ -1,4 +1,4 @@
-//! What the table of `rules.rs` has no place for: whole records, waits, order, randomness, what loops see.
+//! What the files of `tests/behaviour/` have no place for: whole records, waits, order, randomness, what loops see.
 
 use std::collections::BTreeSet;
 
