@@ -12,7 +12,7 @@ use super::{
 use crate::{
     diagnostic::{Position, Source},
     duration,
-    yaml::{Node, Value as Yaml},
+    yaml::{Entry, Node, Value as Yaml},
 };
 
 /// The key of an expected map that asks for a part instead of the whole.
@@ -36,7 +36,7 @@ pub struct Difference {
 
 /// Everything in which a run came out otherwise.
 pub(super) fn differences(expect: &Expect, found: &Found, case: &Range<usize>, source: &Source) -> Vec<Difference> {
-    let mut comparison = Comparison { exactly: expect.exactly, source, out: Vec::new() };
+    let mut comparison = Comparison { exactly: expect.exactly, of_statuses: false, source, out: Vec::new() };
     for fault in &found.faults {
         comparison.add("run", case.start, None, Some(fault.clone().into()));
     }
@@ -63,6 +63,8 @@ fn error_line(error: &Value) -> String {
 
 struct Comparison<'s> {
     exactly: bool,
+    /// `actions` is compared: a status may stand without its code.
+    of_statuses: bool,
     source: &'s Source,
     out: Vec<Difference>,
 }
@@ -74,6 +76,7 @@ impl Comparison<'_> {
 
     fn section(&mut self, section: &Section, found: &Found) {
         let (name, node) = (section.kind.name(), &section.node);
+        self.of_statuses = section.kind == SectionKind::Actions;
         let error = |part: &str| found.error.as_ref().and_then(|error| error.get(part)).cloned();
         let list = |deeds: &[(String, Value)]| Value::Array(deeds.iter().map(|(_, deed)| deed.clone()).collect());
         match section.kind {
@@ -135,9 +138,8 @@ impl Comparison<'_> {
         }
         for record in &found.records {
             let step = record.step();
-            let covers = |entry: &crate::yaml::Entry| {
-                entry.key.eq_ignore_ascii_case(&step) || entry.key.eq_ignore_ascii_case(&record.name)
-            };
+            let covers =
+                |entry: &Entry| entry.key.eq_ignore_ascii_case(&step) || entry.key.eq_ignore_ascii_case(&record.name);
             if !entries(&section.node).iter().any(covers) {
                 self.add(&format!("actions.{step}"), section.span.start, None, shown(record));
             }
@@ -157,10 +159,10 @@ impl Comparison<'_> {
             if in_loop && matches!(entry.value.value, Yaml::List(_)) {
                 self.iterations(&path, &entry.value, &records, 0, &value);
             } else if records.is_empty() {
-                self.one(name, &path, &entry.value, None);
+                self.one(&path, &entry.value, None);
             } else {
                 for record in records {
-                    self.one(name, &format!("{name}.{}", record.step()), &entry.value, value(record).as_ref());
+                    self.one(&format!("{name}.{}", record.step()), &entry.value, value(record).as_ref());
                 }
             }
         }
@@ -176,7 +178,7 @@ impl Comparison<'_> {
     ) {
         let Yaml::List(items) = &node.value else {
             for record in records {
-                self.one(path.split('.').next().unwrap_or_default(), path, node, value(record).as_ref());
+                self.one(path, node, value(record).as_ref());
             }
             return;
         };
@@ -201,16 +203,16 @@ impl Comparison<'_> {
     }
 
     /// One value of one step. An action's status is looked at without its code where none is expected.
-    fn one(&mut self, section: &str, path: &str, node: &Node, found: Option<&Value>) {
+    fn one(&mut self, path: &str, node: &Node, found: Option<&Value>) {
         let with_code = self.exactly || node.as_text().is_some_and(|text| text.contains(' '));
         match found.and_then(Value::as_str) {
-            Some(line) if section == "actions" && !with_code => {
+            Some(line) if self.of_statuses && !with_code => {
                 let status = line.split(' ').next().unwrap_or_default();
                 if node.as_text() != Some(status) {
                     self.add(path, node.span.start, Some(node.to_json()), Some(line.into()));
                 }
             }
-            Some(line) if section == "actions" => {
+            Some(line) if self.of_statuses => {
                 let wanted = node.as_text().unwrap_or_default();
                 let usual = |line: &str| match line.split_once(' ') {
                     Some(_) => line.to_owned(),
@@ -267,7 +269,7 @@ impl Comparison<'_> {
         let holds = match (found, part.as_text()) {
             (Some(Value::String(text)), Some(part)) => text.contains(part),
             (Some(Value::Array(elements)), _) => elements.iter().any(|element| {
-                let mut trial = Comparison { exactly: false, source: self.source, out: Vec::new() };
+                let mut trial = Comparison { exactly: false, of_statuses: false, source: self.source, out: Vec::new() };
                 trial.value(path, part, Some(element));
                 trial.out.is_empty()
             }),
@@ -279,7 +281,7 @@ impl Comparison<'_> {
     }
 }
 
-fn entries(node: &Node) -> &[crate::yaml::Entry] {
+fn entries(node: &Node) -> &[Entry] {
     match &node.value {
         Yaml::Map(entries) => entries,
         _ => &[],

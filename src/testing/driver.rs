@@ -1,6 +1,9 @@
 //! Drives a case's run: what the machine asks for is answered from the file, time jumps to what comes next.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -8,12 +11,12 @@ use serde_json::{Value, json};
 use super::{
     case::{Case, Says},
     delivery::{Delivery, Start},
-    found::{Found, Record},
-    state::{End, State, Wanted, info},
+    found::{Found, Record, run_status},
+    state::{Calling, End, State, Wanted, info},
     world::World,
 };
 use crate::{
-    action::{Child, EffectKind, Identity, Outcome, Performed, Rehearsal, RunInfo},
+    action::{self, Child, EffectKind, Identity, Nature, Outcome, Performed, Rehearsal, RunInfo},
     config::Config,
     engine::{Event, Step, fallback, journal, redact},
     limits,
@@ -92,12 +95,8 @@ impl<'c> Driver<'c> {
             self.commit(&[Event::Replied { at }]);
             return true;
         }
-        let begins = |call: &super::state::Calling| Event::Started {
-            step: call.step.clone(),
-            attempt: 1,
-            at,
-            input: call.journalled.clone(),
-        };
+        let begins =
+            |call: &Calling| Event::Started { step: call.step.clone(), attempt: 1, at, input: call.journalled.clone() };
         let calls: Vec<Event> = self.state.calls.iter().filter(|call| call.begun.is_none()).map(begins).collect();
         if !calls.is_empty() {
             for call in self.state.calls.iter().filter(|call| call.begun.is_none()) {
@@ -176,7 +175,7 @@ impl<'c> Driver<'c> {
             let after = match answer.map(|answer| &answer.says) {
                 // A question nobody answers was sent all the same.
                 Some(Says::Nothing) if !is_question(wanted) => continue,
-                Some(Says::Chosen(_)) => std::time::Duration::ZERO,
+                Some(Says::Chosen(_)) => Duration::ZERO,
                 _ => after,
             };
             if let Some(at) = later(begun, after) {
@@ -314,7 +313,7 @@ impl<'c> Driver<'c> {
         }
         let records: Vec<Value> = serde_json::from_str(&self.state.machine.records()).unwrap_or_default();
         Found {
-            status: super::found::run_status(status),
+            status: run_status(status),
             error,
             because: None,
             records: records.iter().map(Record::of).collect(),
@@ -333,8 +332,7 @@ fn started(wanted: &Wanted, at: DateTime<Utc>) -> Event {
 
 /// Whether the effect puts a question to somebody, who answers later.
 fn is_question(wanted: &Wanted) -> bool {
-    let known = crate::action::find(wanted.action);
-    matches!(known.map(|known| known.nature), Some(crate::action::Nature::Approval { .. }))
+    matches!(action::find(wanted.action).map(|known| known.nature), Some(Nature::Approval { .. }))
 }
 
 /// What a run of another playbook comes to in a world where everything goes well.
@@ -344,7 +342,7 @@ fn child(child: &Child) -> Outcome {
     Outcome::succeeded(json!({"body": body}))
 }
 
-fn later(at: DateTime<Utc>, after: std::time::Duration) -> Option<DateTime<Utc>> {
+fn later(at: DateTime<Utc>, after: Duration) -> Option<DateTime<Utc>> {
     at.checked_add_signed(TimeDelta::from_std(after).ok()?)
 }
 

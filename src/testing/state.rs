@@ -207,3 +207,40 @@ impl State {
         .find_map(|(differs, what)| differs.then_some(what))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{action::Outcome, diagnostic::Source, testing::Loader};
+
+    const TEST: &str = "playbook:\n  name: example\n  trigger: {manual: {}}\n  actions:\n    \
+        - {id: get, action: http, with: {url: 'https://example.com'}}\n    - {id: d, action: delay, with: {for: 1h}}\n\
+        cases: [{name: a, expect: {}}]\n";
+
+    /// Every step of a replay that lacks its last event is told from one that has it.
+    #[test]
+    fn a_process_that_missed_an_event_is_found_out() {
+        let name = "example.test.yaml";
+        let suite = Loader::new(None).source(&Source::new(name, TEST), Path::new(name)).unwrap();
+        let (case, vault) = (&suite.cases[0], Vault::ephemeral("test"));
+        let info = info(case, "manual", "", Arc::default());
+        let mut state = State::start(case, &info);
+        let (step, at) = (state.wanted[0].step.clone(), case.now);
+        let started = Event::Started { step: step.clone(), attempt: 1, at, input: state.wanted[0].journalled.clone() };
+        let finished = Event::Finished { step, attempt: 1, at, outcome: Outcome::succeeded(Value::Null) };
+        let mut journal = Vec::new();
+        let mut missed = Vec::new();
+        for event in [started, finished, Event::Woke { timer: 0, at: at + chrono::TimeDelta::hours(1) }] {
+            let before = State::replay(case, &info, &journal, &vault).unwrap();
+            journal.push(journal::encode(&event, None).unwrap());
+            state.absorb(journal.last().unwrap(), &vault).unwrap();
+            let after = State::replay(case, &info, &journal, &vault).unwrap();
+            assert_eq!(state.difference(&after), None);
+            missed.push(state.difference(&before));
+        }
+        let records = Some("the actions' records");
+        assert_eq!(missed, [Some("the effects it asks for"), records, records]);
+    }
+}

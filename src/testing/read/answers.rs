@@ -11,7 +11,7 @@ use crate::{
     engine::{Kind, Plan},
     limits,
     testing::case::{Answer, Answers, Says},
-    yaml::{Given, Value as Yaml},
+    yaml::{Fields, Given, Value as Yaml},
 };
 
 /// How an action asks the outside.
@@ -146,11 +146,8 @@ fn answer(given: &Given<'_>, asks: Asks, faults: &mut Faults) -> Option<Answer> 
 /// An HTTP answer, as the `http` action takes it.
 fn answered(status: u16, headers: Option<Given<'_>>, body: Option<Given<'_>>, faults: &mut Faults) -> Outcome {
     let headers = headers.and_then(|given| given.fields("the headers of an answer", faults));
-    let headers: Map<String, Value> = headers
-        .iter()
-        .flat_map(|fields| fields.entries())
-        .map(|entry| (entry.key.clone(), entry.value.to_json()))
-        .collect();
+    let headers: Map<String, Value> =
+        headers.iter().flat_map(Fields::entries).map(|entry| (entry.key.clone(), entry.value.to_json())).collect();
     let retry_after = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
     let retry_after = retry_after.and_then(|(_, value)| match value {
         Value::String(text) => text.parse().ok(),

@@ -55,9 +55,9 @@ pub(super) fn mail(given: &Given<'_>, context: &Context<'_>, now: DateTime<Utc>,
 
 /// A mail by its parts.
 struct Parts<'n> {
-    from: Given2<'n>,
-    to: Given2<'n>,
-    cc: Given2<'n>,
+    from: Written<'n>,
+    to: Written<'n>,
+    cc: Written<'n>,
     subject: Option<&'n str>,
     text: Option<&'n str>,
     html: Option<&'n str>,
@@ -67,8 +67,8 @@ struct Parts<'n> {
     attachments: Vec<Attached<'n>>,
 }
 
-/// Addresses as written.
-type Given2<'n> = Option<(Given<'n>, Vec<&'n str>)>;
+/// Addresses as the file has them.
+type Written<'n> = Option<(Given<'n>, Vec<&'n str>)>;
 
 struct Attached<'n> {
     name: &'n str,
@@ -96,7 +96,7 @@ impl<'n> Parts<'n> {
         let levels = [("high", "high"), ("normal", "normal"), ("low", "low")];
         let importance = importance.and_then(|given| given.choice(&levels, faults));
         let headers = headers.and_then(|given| given.fields("the headers of a mail", faults));
-        let headers = headers.iter().flat_map(|fields| fields.entries()).map(Given::of);
+        let headers = headers.iter().flat_map(Fields::entries).map(Given::of);
         let headers = headers.filter_map(|given| given.text(faults).map(|text| (given, text))).collect();
         let attachments = attachments.and_then(|given| given.list(faults)).unwrap_or_default();
         let attachments = attachments.iter().filter_map(|given| Attached::read(given, faults)).collect();
@@ -106,7 +106,7 @@ impl<'n> Parts<'n> {
     /// The raw mail.
     fn write(self, given: &Given<'_>, now: DateTime<Utc>, faults: &mut Faults) -> Option<Vec<u8>> {
         let before = faults.count();
-        let mut boxes = |addresses: Given2<'_>| -> Mailboxes {
+        let mut boxes = |addresses: Written<'_>| -> Mailboxes {
             let mut all = Mailboxes::new();
             for (given, text) in
                 addresses.into_iter().flat_map(|(given, texts)| texts.into_iter().map(move |text| (given, text)))

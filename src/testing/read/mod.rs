@@ -28,7 +28,7 @@ use crate::{
 const NOW: &str = "2026-01-01T00:00:00Z";
 
 /// Reads test files with the playbooks they are about.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Loader {
     templates: Option<PathBuf>,
     vocabulary: Vec<playbook::ActionSpec>,
