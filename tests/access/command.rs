@@ -23,7 +23,11 @@ struct Running {
 
 impl Running {
     fn new() -> Self {
-        let site = Site::new("", &[]);
+        Self::with(&[])
+    }
+
+    fn with(playbooks: &[(&str, &str)]) -> Self {
+        let site = Site::new("", playbooks);
         let token = site.administrator();
         let larum = site.serve();
         let url = format!("http://{}", site.address);
@@ -163,6 +167,51 @@ fn an_incident_through_its_life() {
         )
     );
     assert_eq!(larum.failed(&["incidents", "update", "1", "--severity", "Bad"]).0, Some(2), "clap says what it may be");
+}
+
+#[test]
+fn words_are_found_by_the_server_and_in_the_folder() {
+    let larum = Running::new();
+    larum.done(&["incidents", "create", "--title", "Stranger at the door", "--description", "He had a ladder."]);
+    larum.done(&["incidents", "create", "--title", "Lost badge"]);
+    let found = |hits: &Value| -> Vec<u64> {
+        let hits = hits.as_array().unwrap();
+        hits.iter().map(|hit| hit["incident"]["properties"]["incidentNumber"].as_u64().unwrap()).collect()
+    };
+    let search = ["incidents", "search", "ladder"];
+    // What was written in the last moments may be missing.
+    larum.site.until("the incident to be indexed", || found(&larum.json(&search)) == [1]);
+    let (_, read, err) = larum.site.run(&[&search[..], &["--config", "larum.yaml", "--output", "json"]].concat());
+    assert_eq!(found(&serde_json::from_str(&read).unwrap_or_else(|error| panic!("{error}: {err}"))), [1]);
+    assert_eq!(larum.done(&["incidents", "search", "roofer"]), "no incidents\n");
+}
+
+/// A playbook whose run waits for an hour.
+const SLOW: &str = "
+name: slow
+trigger: {webhook: {path: slow, connection: none}}
+actions:
+  - {id: wait, action: delay, with: {count: 1, unit: hour}}
+";
+
+#[test]
+fn a_run_is_cancelled_by_the_end_of_its_id() {
+    let larum = Running::with(&[("slow.yaml", SLOW)]);
+    assert_eq!(larum.site.post("/hooks/slow", "", "{}").unwrap().status, 202);
+    let runs = larum.site.json(&["runs", "list"]);
+    let run = runs[0]["run"].as_str().unwrap().to_owned();
+    let short = run.replace('-', "").split_off(24);
+    assert_eq!(larum.done(&["runs", "cancel", &short]), format!("run {run} of slow is asked to end\n"));
+    larum.site.until("the run to end", || larum.site.json(&["runs", "list"])[0]["status"] == "Cancelled");
+    let (code, err) = larum.failed(&["runs", "cancel", &run]);
+    assert_eq!(
+        (code, err),
+        (Some(1), format!("error: run {run} was not cancelled: Run {run} has ended as Cancelled already.\n"))
+    );
+    assert_eq!(
+        larum.failed(&["runs", "cancel", "0123456789ab"]).1,
+        "error: run 0123456789ab was not cancelled: the server has no such run\n"
+    );
 }
 
 #[test]
