@@ -35,7 +35,11 @@ pub enum Refused {
         at.to_rfc3339_opts(SecondsFormat::Secs, true)
     )]
     Expired { name: String, at: DateTime<Utc> },
-    #[error("Too many requests with a token that is not good came from your address. Try again in {0} seconds.")]
+    #[error("There is no link for a first administrator that ends so.")]
+    NoLink,
+    #[error(
+        "Too many requests with a token or link that is not good came from your address. Try again in {0} seconds."
+    )]
     TooMany(u64),
     #[error("The access token '{name}' has the role {has}; this needs the role {needed}.")]
     Forbidden { name: String, has: &'static str, needed: &'static str },
@@ -112,6 +116,11 @@ impl From<Refused> for Box<Problem> {
             Refused::Unknown | Refused::Revoked(_) => unauthorised("InvalidAuthenticationToken").challenge(INVALID),
             Refused::Expired { .. } => unauthorised("ExpiredAuthenticationToken").challenge(INVALID),
             Refused::Forbidden { .. } => Problem::new(StatusCode::FORBIDDEN, "AuthorizationFailed", TITLE, told),
+            Refused::NoLink => {
+                let message = "This link does not count. A link is in the file first-admin of the data folder while there \
+                               is no administrator; each start of Larum makes a new one.";
+                Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is nothing here", message)
+            }
             Refused::TooMany(seconds) => {
                 Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, told).retry_after(seconds)
             }

@@ -169,10 +169,7 @@ pub async fn make(State(site): State<Arc<Site>>, InPath(secret): InPath<String>,
 fn find<'s>(site: &'s Site, secret: &str, request: &Parts) -> Result<&'s FirstAdmin, Box<Problem>> {
     site.first_admin.get().filter(|link| link.is(secret)).ok_or_else(|| {
         let client = site.client(&request.extensions, &request.headers);
-        match site.count_refused(client, Refused::Unknown) {
-            refused @ Refused::TooMany(_) => refused.into(),
-            _ => unknown(),
-        }
+        site.count_refused(client, Refused::NoLink).into()
     })
 }
 
@@ -199,12 +196,6 @@ fn answer(site: &Site, headers: &HeaderMap, issued: &Issued) -> Response {
     let expires = stored.expires.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
     let page = DonePage { title: "Keep this token", name: &stored.name, expires, token };
     site.pages.answer(StatusCode::CREATED, "portal/first-admin-done", &page)
-}
-
-fn unknown() -> Box<Problem> {
-    let message = "This link does not count. A link is in the file first-admin of the data folder while there is no \
-                   administrator; each start of Larum makes a new one.";
-    Problem::new(StatusCode::NOT_FOUND, "NotFound", "There is nothing here", message)
 }
 
 fn used() -> Box<Problem> {

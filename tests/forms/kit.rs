@@ -75,6 +75,7 @@ pub async fn served(playbooks: &[&str], change: impl FnOnce(&mut Config)) -> Ser
     let mut config = Config { data: data.path().to_owned(), ..Config::default() };
     config.server.form_posts_per_minute = 0;
     config.server.hook_calls_per_minute = 0;
+    config.server.api_calls_per_minute = 0;
     change(&mut config);
     let config = Arc::new(config);
     let vault = Vault::ephemeral("key");
