@@ -1,6 +1,7 @@
 //! The Sentinel API and Larum's own, as clients meet them.
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
+mod attachments;
 mod bodies;
 mod curl;
 mod errors;

@@ -1,6 +1,6 @@
 //! Larum's own API: what the command line and other products use.
 
-use larum::access::Role;
+use larum::{access::Role, store::incidents::IncidentStore};
 use serde_json::{Value, json};
 
 use crate::{
@@ -69,6 +69,7 @@ async fn an_incident_is_made_changed_commented_merged_and_deleted_by_its_number(
     assert_eq!(comment["properties"]["author"]["name"], "tests");
 
     api.own(201, "POST", "/api/incidents", Some(&json!({"title": "Door"}))).await;
+    while api.served.store.index_portion().await.unwrap() {}
     let related = api.own(200, "GET", "/api/incidents/1/related", None).await;
     assert_eq!(related["value"][0]["because"], json!([{"reason": "same_title"}]), "{related}");
     let merged = api.own(200, "POST", "/api/incidents/1/merge", Some(&json!({"incidents": [2]}))).await;
@@ -90,7 +91,6 @@ async fn incidents_are_found_by_their_words() {
     let api = api().await;
     api.own(201, "POST", "/api/incidents", Some(&json!({"title": "A stranger at the north door"}))).await;
     api.own(201, "POST", "/api/incidents", Some(&json!({"title": "A leak"}))).await;
-    use larum::store::incidents::IncidentStore;
     while api.served.store.index_portion().await.unwrap() {}
     let found = api.own(200, "GET", "/api/incidents/search?q=north%20stranger", None).await;
     assert_eq!(found["value"].as_array().unwrap().len(), 1);

@@ -56,7 +56,11 @@ impl Routes {
                 });
                 return Found::Route { route, parameters: named.collect() };
             }
-            methods.extend(route.methods);
+            for method in route.methods {
+                if !methods.contains(method) {
+                    methods.push(*method);
+                }
+            }
         }
         if methods.is_empty() { Found::Nothing } else { Found::WrongMethod(methods) }
     }
@@ -68,4 +72,42 @@ fn pattern(path: &'static str) -> Vec<Segment> {
         None => Segment::Text(text),
     };
     path.split('/').skip(1).map(segment).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::TABLE, *};
+
+    /// The route's path and its parameters, the methods there are, or nothing.
+    fn found(method: &str, path: &str) -> String {
+        match Routes::of(TABLE).find(method, path) {
+            Found::Route { route, parameters } => {
+                let given: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                format!("{} {}", route.path, given.join(" "))
+            }
+            Found::WrongMethod(methods) => methods.join(", "),
+            Found::Nothing => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_address_is_found_in_any_case_and_with_its_names_decoded() {
+        let table = [
+            ("GET", "/api/incidents/search", "/api/incidents/search "),
+            ("GET", "/API/Incidents/Case%207/", "/api/incidents/{incident} incident=Case 7"),
+            ("GET", "/api/incidents/a%2Fb", "/api/incidents/{incident} incident=a/b"),
+            ("HEAD", "/api/runs", "/api/runs "),
+            ("PUT", "/api/runs", "GET"),
+            ("PUT", "/api/incidents/search", "GET, PATCH, DELETE"),
+            ("GET", "/api/incidents//comments", "nothing"),
+            ("GET", "/api/incidents/%FF", "nothing"),
+            ("GET", "/api", "nothing"),
+            ("GET", "/api/runs//", "nothing"),
+            // Pages are axum's, in exactly the case they are written in.
+            ("GET", "/healthz", "nothing"),
+        ];
+        for (method, path, expected) in table {
+            assert_eq!(found(method, path), expected, "{method} {path}");
+        }
+    }
 }
