@@ -91,7 +91,7 @@ impl Entity {
             }
             None => {
                 let mut members: Vec<_> = properties.iter().filter(|(name, _)| *name != "friendlyName").collect();
-                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+                members.sort_by_key(|(name, _)| *name);
                 json!([kind.as_str(), members])
             }
         };
@@ -119,7 +119,7 @@ fn text(value: &Value) -> String {
 mod tests {
     use super::*;
 
-    fn entity(kind: EntityKind, properties: Value) -> Entity {
+    fn entity(kind: EntityKind, properties: &Value) -> Entity {
         Entity::of(kind, properties.as_object().cloned().unwrap_or_default())
     }
 
@@ -141,20 +141,20 @@ mod tests {
             (Kind::Nic, json!({"x": 1, "y": 2}), json!({"y": 2, "x": 1, "z": null})),
         ];
         for (kind, one, other) in same {
-            assert_eq!(entity(kind, one.clone()).name, entity(kind, other.clone()).name, "{one} {other}");
+            assert_eq!(entity(kind, &one).name, entity(kind, &other).name, "{one} {other}");
         }
     }
 
     #[test]
     fn other_things_have_other_names() {
         let names = [
-            entity(Kind::Ip, json!({"address": "10.3.2.8"})).name,
-            entity(Kind::Url, json!({"url": "10.3.2.8"})).name,
-            entity(Kind::Account, json!({"accountName": "a", "upnSuffix": "b"})).name,
-            entity(Kind::Account, json!({"accountName": "a", "ntDomain": "b"})).name,
-            entity(Kind::Account, json!({"accountName": "a"})).name,
-            entity(Kind::Process, json!({"processId": "1", "hostEntityId": "x"})).name,
-            entity(Kind::Process, json!({"processId": "1", "hostEntityId": "y"})).name,
+            entity(Kind::Ip, &json!({"address": "10.3.2.8"})).name,
+            entity(Kind::Url, &json!({"url": "10.3.2.8"})).name,
+            entity(Kind::Account, &json!({"accountName": "a", "upnSuffix": "b"})).name,
+            entity(Kind::Account, &json!({"accountName": "a", "ntDomain": "b"})).name,
+            entity(Kind::Account, &json!({"accountName": "a"})).name,
+            entity(Kind::Process, &json!({"processId": "1", "hostEntityId": "x"})).name,
+            entity(Kind::Process, &json!({"processId": "1", "hostEntityId": "y"})).name,
         ];
         let different: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(different.len(), names.len());
@@ -171,7 +171,7 @@ mod tests {
             (Kind::Nic, json!({}), "Nic"),
         ];
         for (kind, properties, name) in table {
-            assert_eq!(entity(kind, properties.clone()).properties["friendlyName"], name, "{properties}");
+            assert_eq!(entity(kind, &properties).properties["friendlyName"], name, "{properties}");
         }
     }
 }

@@ -129,7 +129,7 @@ impl Ask {
             etag: Uuid::new_v4(),
             change,
         };
-        Ok(self.site.door.store.write(write).await.map_err(not_stored)??)
+        Ok(self.site.door.store.write(write).await??)
     }
 
     /// What the client says of the state it saw.
@@ -174,20 +174,21 @@ impl From<Rejected> for Box<Problem> {
 }
 
 /// A question that could not be answered, or a change that could not be kept: 503 when it may work later, else 500.
-#[must_use]
-pub fn not_stored(error: StoreError) -> Box<Problem> {
-    if matches!(error, StoreError::BadContinuation) {
-        return bad_request("The query parameter $skipToken is not one that this list gave out.");
+impl From<StoreError> for Box<Problem> {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::BadContinuation) {
+            return bad_request("The query parameter $skipToken is not one that this list gave out.");
+        }
+        if error.is_passing() {
+            tracing::error!(%error, "an API's request could not be stored; its sender is told to try again");
+            let message = "The data folder cannot be written just now, so nothing was changed. Try again in a while.";
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Not now", message)
+                .retry_after(STORE_RETRY);
+        }
+        tracing::error!(%error, "an API's request failed");
+        let message = "The request failed inside Larum; its log says why.";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "This failed", message)
     }
-    if error.is_passing() {
-        tracing::error!(%error, "an API's request could not be stored; its sender is told to try again");
-        let message = "The data folder cannot be written just now, so nothing was changed. Try again in a while.";
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This does not work now", message)
-            .retry_after(STORE_RETRY);
-    }
-    tracing::error!(%error, "an API's request failed");
-    let message = "The request failed inside Larum; its log says why.";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "This failed", message)
 }
 
 /// 404.
@@ -218,5 +219,5 @@ pub fn put(created: bool, resource: &impl Serialize) -> Response {
 /// What a store should never answer.
 #[must_use]
 pub fn unexpected() -> Box<Problem> {
-    not_stored(StoreError::Failed("the store answered a write with something else".into()))
+    StoreError::Failed("the store answered a write with something else".into()).into()
 }

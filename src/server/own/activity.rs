@@ -7,7 +7,7 @@ use crate::{
     incident::IncidentRef,
     limits::{API_PAGE, API_PAGE_MOST},
     server::{
-        ask::{Ask, bad_request, not_found, not_stored},
+        ask::{Ask, bad_request, not_found},
         problem::{Problem, json},
         sentinel::{ListOf, link},
     },
@@ -26,7 +26,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
         IncidentRef::Number(number) => number,
         IncidentRef::Name(_) => found(&ask).await?.number,
     };
-    let entries = ask.store().activity(incident, after, limit).await.map_err(not_stored)?;
+    let entries = ask.store().activity(incident, after, limit).await?;
     if entries.is_empty() && after.is_none() {
         return Err(not_found(incident));
     }

@@ -13,7 +13,7 @@ use crate::{
     },
     limits::ALERT_ENTITIES,
     server::{
-        ask::{Ask, bad_request, not_found, not_stored, put, unexpected},
+        ask::{Ask, bad_request, not_found, put, unexpected},
         problem::{Problem, json},
         sentinel::{listing, optional_instant, page, word},
     },
@@ -98,14 +98,14 @@ impl Shown {
 /// GET `/api/alerts`, newest first.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let listing = listing(&ask, properties::ALERT)?;
-    let alerts = ask.store().alerts(listing).await.map_err(not_stored)?;
+    let alerts = ask.store().alerts(listing).await?;
     Ok(page(&ask, alerts, |alert| Shown::of(alert, ask.workspace())))
 }
 
 /// GET `/api/alerts/{alert}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let name = ask.name("alert")?;
-    let alert = ask.store().alert(&name).await.map_err(not_stored)?;
+    let alert = ask.store().alert(&name).await?;
     let alert = alert.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &Shown::of(&alert, ask.workspace())))
 }

@@ -12,7 +12,7 @@ use super::found;
 use crate::{
     mail,
     server::{
-        ask::{Ask, not_found, not_stored},
+        ask::{Ask, not_found},
         problem::{Problem, json},
         request::segment,
         sentinel::ListOf,
@@ -54,11 +54,11 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
         Err(_) => attached.iter().position(|attached| attached.sha256.eq_ignore_ascii_case(wanted)),
     };
     let attached = place.and_then(|place| attached.into_iter().nth(place)).ok_or_else(missing)?;
-    let message = ask.store().message(event).await.map_err(not_stored)?.ok_or_else(missing)?;
+    let message = ask.store().message(event).await?.ok_or_else(missing)?;
     let id = attached.id.clone();
     // Decoding a large mail takes a while, and the others on this thread should not wait for it.
     let decoded = tokio::task::spawn_blocking(move || mail::attachment(&message.raw, &id)).await;
-    let decoded = decoded.map_err(|error| not_stored(StoreError::Failed(error.to_string().into())))?;
+    let decoded = decoded.map_err(|error| StoreError::Failed(error.to_string().into()))?;
     let bytes = decoded.ok_or_else(missing)?.bytes;
     let disposition = format!("attachment; filename*=UTF-8''{}", segment(&attached.name));
     let mut response = Body::from(bytes).into_response();
@@ -74,7 +74,7 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
 /// The attachments of the report an incident came from, and the event they belong to; `None` when it came from none.
 async fn all(ask: &Ask) -> Result<Option<(EventId, Vec<Attached>)>, Box<Problem>> {
     let Some(event) = found(ask).await?.provenance.event else { return Ok(None) };
-    let Some(stored) = ask.store().event(event).await.map_err(not_stored)? else { return Ok(None) };
+    let Some(stored) = ask.store().event(event).await? else { return Ok(None) };
     let given = stored.outputs["body"]["attachments"].as_array().cloned().unwrap_or_default();
     let attached = given.into_iter().filter_map(|attached| serde_json::from_value(attached).ok()).collect();
     Ok(Some((event, attached)))

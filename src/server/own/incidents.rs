@@ -13,7 +13,7 @@ use crate::{
     },
     limits::{API_FOUND, API_FOUND_MOST, INCIDENT_DESCRIPTION_CHARS},
     server::{
-        ask::{Ask, bad_request, gone, not_stored, put, unexpected},
+        ask::{Ask, bad_request, gone, put, unexpected},
         problem::{Problem, json},
         sentinel::{ListOf, optional_word},
     },
@@ -218,7 +218,7 @@ pub async fn search(ask: Ask) -> Result<Response, Box<Problem>> {
     let words = ask.query("q").map(str::trim).filter(|words| !words.is_empty());
     let words = words.ok_or_else(|| bad_request("The query parameter q must say what to look for."))?;
     let limit = number(&ask, "limit", API_FOUND, API_FOUND_MOST)?;
-    let hits = ask.store().search(words, limit).await.map_err(not_stored)?;
+    let hits = ask.store().search(words, limit).await?;
     let value = hits
         .iter()
         .map(|hit| Hit { incident: Shown::of(&hit.incident, ask.workspace()), excerpt: &hit.excerpt })
@@ -231,7 +231,7 @@ pub async fn related(ask: Ask) -> Result<Response, Box<Problem>> {
     let limit = number(&ask, "limit", API_FOUND, API_FOUND_MOST)?;
     let incident = found(&ask).await?;
     let of = IncidentRef::Number(incident.number);
-    let related = ask.store().related_incidents(&of, limit).await.map_err(not_stored)?;
+    let related = ask.store().related_incidents(&of, limit).await?;
     let value = related
         .iter()
         .map(|related| Related { incident: Shown::of(&related.incident, ask.workspace()), because: &related.because })

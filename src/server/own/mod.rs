@@ -11,7 +11,7 @@ pub(super) mod workspace;
 use crate::{
     incident::{Incident, IncidentRef},
     server::{
-        ask::{Ask, bad_request, not_found, not_stored},
+        ask::{Ask, bad_request, not_found},
         problem::Problem,
     },
 };
@@ -32,7 +32,7 @@ fn named(ask: &Ask) -> Result<IncidentRef, Box<Problem>> {
 /// # Errors
 /// 404 when there is none.
 async fn found(ask: &Ask) -> Result<Incident, Box<Problem>> {
-    let incident = ask.store().find_incident(&named(ask)?).await.map_err(not_stored)?;
+    let incident = ask.store().find_incident(&named(ask)?).await?;
     incident.ok_or_else(|| missing(ask))
 }
 

@@ -11,7 +11,7 @@ use super::number;
 use crate::{
     limits::{API_PAGE, API_PAGE_MOST},
     server::{
-        ask::{Ask, bad_request, not_found, not_stored},
+        ask::{Ask, bad_request, not_found},
         problem::{Problem, json},
         sentinel::{ListOf, link},
     },
@@ -68,7 +68,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
         before: before.transpose()?,
         limit,
     };
-    let runs = ask.store().runs(filter).await.map_err(not_stored)?;
+    let runs = ask.store().runs(filter).await?;
     let last = runs.last().filter(|_| runs.len() == limit).map(|run| run.run.to_string());
     let next_link = last.map(|run| link(&ask, BEFORE, &run));
     Ok(json(StatusCode::OK, &ListOf { value: runs, next_link }))
@@ -98,12 +98,12 @@ async fn found(ask: &Ask) -> Result<StoredRun, Box<Problem>> {
     let text = ask.parameter("run");
     let missing = || not_found(text);
     let run = Uuid::try_parse(text).map_err(|_| missing())?;
-    ask.store().load_run(run).await.map_err(not_stored)?.ok_or_else(missing)
+    ask.store().load_run(run).await?.ok_or_else(missing)
 }
 
 async fn shown(ask: &Ask, run: StoredRun) -> Result<RunShown, Box<Problem>> {
     Ok(RunShown {
-        incident: ask.store().incident_of_run(run.run).await.map_err(not_stored)?,
+        incident: ask.store().incident_of_run(run.run).await?,
         run: run.run,
         playbook: run.playbook,
         version: run.version,

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     access::{IssueError, Lifetime, Role, TokenRequest, TokenResource},
     server::{
-        ask::{Ask, bad_request, not_found, not_stored},
+        ask::{Ask, bad_request, not_found},
         problem::{Problem, json as json_answer},
         sentinel::ListOf,
     },
@@ -38,7 +38,7 @@ pub struct MadeToken<'a> {
 
 /// GET `/api/tokens`: every token, oldest first, those too that count no more.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
-    let tokens = ask.store().tokens().await.map_err(not_stored)?;
+    let tokens = ask.store().tokens().await?;
     let now = ask.site.door.clock.now();
     let value: Vec<_> = tokens.iter().map(|token| TokenResource::of(token, now)).collect();
     Ok(json_answer(StatusCode::OK, &ListOf { value, next_link: None }))
@@ -54,10 +54,10 @@ pub async fn create(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let request = TokenRequest { name, role, lifetime: lifetime.unwrap_or_default(), by };
     let issued = request.issue(now).map_err(|error| match error {
         IssueError::BadName(_) => bad_request(format!("{error}.")),
-        IssueError::Random(_) => not_stored(StoreError::Failed(error.to_string().into())),
+        IssueError::Random(_) => StoreError::Failed(error.to_string().into()).into(),
     })?;
     let stored = &issued.stored;
-    if !ask.store().keep_token(stored.clone()).await.map_err(not_stored)? {
+    if !ask.store().keep_token(stored.clone()).await? {
         let message = format!("A token called '{}' is in use. Revoke it, or choose another name.", stored.name);
         return Err(Problem::new(StatusCode::CONFLICT, "Conflict", "This name is taken", message));
     }
@@ -70,7 +70,7 @@ pub async fn create(mut ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn revoke(ask: Ask) -> Result<Response, Box<Problem>> {
     let name = ask.parameter("token");
     let now = ask.site.door.clock.now();
-    if !ask.store().revoke_token(name, now).await.map_err(not_stored)? {
+    if !ask.store().revoke_token(name, now).await? {
         return Err(not_found(format_args!("Token {name}")));
     }
     tracing::info!(token = name, by = ask.caller.actor.name(), "a token was revoked");

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     incident::{Change, DocumentKey, DocumentKind, Written},
     server::{
-        ask::{Ask, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, gone, not_found, put, unexpected},
         problem::{Problem, json},
     },
 };
@@ -23,14 +23,14 @@ fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
 /// GET `/alertRules/{rule}/actions`.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let rule = ask.name("rule")?;
-    let actions = ask.store().documents(DocumentKind::AlertRuleAction, Some(&rule)).await.map_err(not_stored)?;
+    let actions = ask.store().documents(DocumentKind::AlertRuleAction, Some(&rule)).await?;
     Ok(whole(&actions, |action| action.to_resource(ask.workspace())))
 }
 
 /// GET `/alertRules/{rule}/actions/{action}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
-    let action = ask.store().document(&key).await.map_err(not_stored)?;
+    let action = ask.store().document(&key).await?;
     let action = action.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &action.resource(ask.workspace())))
 }

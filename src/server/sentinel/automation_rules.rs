@@ -8,7 +8,7 @@ use crate::{
     incident::{Change, DocumentKey, DocumentKind, Written, automation::AutomationRule},
     playbook::FileRule,
     server::{
-        ask::{Ask, bad_request, not_found, not_stored, put, unexpected},
+        ask::{Ask, bad_request, not_found, put, unexpected},
         problem::{Problem, json},
     },
     trigger::rules,
@@ -33,7 +33,7 @@ fn writable(ask: &Ask, key: &DocumentKey) -> Result<(), Box<Problem>> {
 /// GET `/automationRules`.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let files = ask.site.door.library.rules();
-    let rules = rules::documents(&files, ask.store()).await.map_err(not_stored)?;
+    let rules = rules::documents(&files, ask.store()).await?;
     Ok(whole(&rules, |rule| rule.to_resource(ask.workspace())))
 }
 
@@ -42,7 +42,7 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
     let rule = match in_file(&ask, &key) {
         Some(file) => Some(file.document()),
-        None => ask.store().document(&key).await.map_err(not_stored)?,
+        None => ask.store().document(&key).await?,
     };
     let rule = rule.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &rule.resource(ask.workspace())))

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     incident::{Change, DocumentKey, DocumentKind, Written},
     server::{
-        ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, bad_request, gone, not_found, put, unexpected},
         problem::{Problem, json},
     },
 };
@@ -24,14 +24,14 @@ fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
 
 /// GET `/bookmarks`.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
-    let bookmarks = ask.store().documents(DocumentKind::Bookmark, None).await.map_err(not_stored)?;
+    let bookmarks = ask.store().documents(DocumentKind::Bookmark, None).await?;
     Ok(whole(&bookmarks, |bookmark| bookmark.to_resource(ask.workspace())))
 }
 
 /// GET `/bookmarks/{bookmark}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
-    let bookmark = ask.store().document(&key).await.map_err(not_stored)?;
+    let bookmark = ask.store().document(&key).await?;
     let bookmark = bookmark.ok_or_else(|| not_found(&key.name))?;
     Ok(json(StatusCode::OK, &bookmark.resource(ask.workspace())))
 }

@@ -11,7 +11,7 @@ use crate::{
     access::Role,
     incident::{Change, IncidentRef, Written, properties},
     server::{
-        ask::{Ask, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, gone, not_found, put, unexpected},
         problem::{Problem, json},
     },
 };
@@ -20,7 +20,7 @@ use crate::{
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let listing = listing(&ask, properties::COMMENT)?;
     let incident = found(&ask).await?;
-    let comments = ask.store().comments(&IncidentRef::Number(incident.number), listing).await.map_err(not_stored)?;
+    let comments = ask.store().comments(&IncidentRef::Number(incident.number), listing).await?;
     let comments = comments.ok_or_else(|| missing(&ask))?;
     Ok(page(&ask, comments, |comment| comment.to_resource(&incident.name, ask.workspace())))
 }
@@ -28,7 +28,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 /// GET `/incidents/{incident}/comments/{comment}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (found(&ask).await?, ask.name("comment")?);
-    let comment = ask.store().comment(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
+    let comment = ask.store().comment(&IncidentRef::Number(incident.number), &name).await?;
     let comment = comment.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &comment.resource(&incident.name, ask.workspace())))
 }

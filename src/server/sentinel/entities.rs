@@ -8,7 +8,7 @@ use super::incidents::{missing, named};
 use crate::{
     incident::{EntityKind, EntityResource, ResourceName},
     server::{
-        ask::{Ask, not_found, not_stored},
+        ask::{Ask, not_found},
         problem::{Problem, json},
     },
 };
@@ -36,21 +36,21 @@ struct Counted {
 
 /// POST `/incidents/{incident}/alerts`. What the body holds is of no interest; most clients send none.
 pub async fn alerts_of(ask: Ask) -> Result<Response, Box<Problem>> {
-    let alerts = ask.store().alerts_of(&named(&ask)?).await.map_err(not_stored)?.ok_or_else(|| missing(&ask))?;
+    let alerts = ask.store().alerts_of(&named(&ask)?).await?.ok_or_else(|| missing(&ask))?;
     let value = alerts.iter().map(|alert| alert.resource(ask.workspace())).collect();
     Ok(json(StatusCode::OK, &EntityList { value }))
 }
 
 /// POST `/incidents/{incident}/bookmarks`.
 pub async fn bookmarks_of(ask: Ask) -> Result<Response, Box<Problem>> {
-    let found = ask.store().bookmarks_of(&named(&ask)?).await.map_err(not_stored)?.ok_or_else(|| missing(&ask))?;
+    let found = ask.store().bookmarks_of(&named(&ask)?).await?.ok_or_else(|| missing(&ask))?;
     let value = found.iter().map(|bookmark| bookmark.entity(ask.workspace())).collect();
     Ok(json(StatusCode::OK, &EntityList { value }))
 }
 
 /// POST `/incidents/{incident}/entities`.
 pub async fn entities_of(ask: Ask) -> Result<Response, Box<Problem>> {
-    let found = ask.store().entities_of(&named(&ask)?).await.map_err(not_stored)?.ok_or_else(|| missing(&ask))?;
+    let found = ask.store().entities_of(&named(&ask)?).await?.ok_or_else(|| missing(&ask))?;
     let mut meta_data: Vec<Counted> = Vec::new();
     for entity in &found {
         match meta_data.iter_mut().find(|counted| counted.entity_kind == entity.kind) {
@@ -74,11 +74,11 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
 /// 404 when there is none.
 pub async fn found(ask: &Ask, name: &ResourceName) -> Result<EntityResource, Box<Problem>> {
     if let Some(guid) = name.guid()
-        && let Some(entity) = ask.store().entity(guid).await.map_err(not_stored)?
+        && let Some(entity) = ask.store().entity(guid).await?
     {
         return Ok(entity.resource(ask.workspace()));
     }
-    let alert = ask.store().alert(name).await.map_err(not_stored)?;
+    let alert = ask.store().alert(name).await?;
     let alert = alert.ok_or_else(|| not_found(name))?;
     Ok(alert.resource(ask.workspace()))
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     incident::{Change, Draft, Incident, IncidentRef, Written, properties},
     server::{
-        ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, bad_request, gone, not_found, put, unexpected},
         own::incidents::whole,
         problem::{Problem, json},
     },
@@ -28,7 +28,7 @@ pub fn named(ask: &Ask) -> Result<IncidentRef, Box<Problem>> {
 /// # Errors
 /// 404 when there is none.
 pub async fn found(ask: &Ask) -> Result<Incident, Box<Problem>> {
-    let incident = ask.store().find_incident(&named(ask)?).await.map_err(not_stored)?;
+    let incident = ask.store().find_incident(&named(ask)?).await?;
     incident.ok_or_else(|| missing(ask))
 }
 
@@ -40,7 +40,7 @@ pub fn missing(ask: &Ask) -> Box<Problem> {
 /// GET `/incidents`.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let listing = listing(&ask, properties::INCIDENT)?;
-    let incidents = ask.store().list_incidents(listing).await.map_err(not_stored)?;
+    let incidents = ask.store().list_incidents(listing).await?;
     Ok(page(&ask, incidents, |incident| incident.to_resource(ask.workspace())))
 }
 

@@ -8,7 +8,7 @@ use super::body::{Envelope, OnboardingWrite};
 use crate::{
     incident::{Change, DocumentKey, DocumentKind, ResourceName, Written, provider_id},
     server::{
-        ask::{Ask, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, gone, not_found, put, unexpected},
         problem::{Problem, json},
     },
 };
@@ -25,7 +25,7 @@ fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
 }
 
 async fn state(ask: &Ask, key: &DocumentKey) -> Result<Value, Box<Problem>> {
-    let kept = ask.store().document(key).await.map_err(not_stored)?;
+    let kept = ask.store().document(key).await?;
     Ok(kept.map_or_else(
         || {
             value!({

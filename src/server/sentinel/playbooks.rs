@@ -12,7 +12,7 @@ use crate::{
     incident::{Incident, IncidentRef, ResourceName, automation::RuleAction},
     playbook::Trigger,
     server::{
-        ask::{Ask, bad_request, empty, not_stored},
+        ask::{Ask, bad_request, empty},
         problem::Problem,
         request::BUSY_RETRY,
     },
@@ -39,10 +39,10 @@ pub async fn on_entity(mut ask: Ask) -> Result<Response, Box<Problem>> {
         Some(id) => {
             let last = id.trim_end_matches('/').rsplit('/').next().unwrap_or(id);
             let incident = ResourceName::parse(last).map_err(|error| bad_request(error.to_string()))?;
-            ask.store().find_incident(&IncidentRef::Name(incident)).await.map_err(not_stored)?
+            ask.store().find_incident(&IncidentRef::Name(incident)).await?
         }
         None => {
-            let incidents = ask.store().incidents_of(&name).await.map_err(not_stored)?;
+            let incidents = ask.store().incidents_of(&name).await?;
             let newest = incidents.into_iter().max_by_key(|incident| incident.number);
             let message = "'incidentArmId' is missing: playbooks start on an incident, not on an entity alone.";
             Some(newest.ok_or_else(|| bad_request(message))?)
@@ -58,7 +58,7 @@ async fn run(ask: &Ask, given: &RunPlaybook, incident: &Incident) -> Result<Resp
         Problem::new(StatusCode::NOT_FOUND, "ResourceNotFound", TITLE, message)
     })?;
     let by = ask.caller.actor.clone();
-    let verdict = incident::run(&ask.site.door, ask.workspace(), &live, incident, by).await.map_err(not_stored)?;
+    let verdict = incident::run(&ask.site.door, ask.workspace(), &live, incident, by).await?;
     match verdict {
         Verdict::Accepted { .. } | Verdict::Duplicate { .. } => Ok(empty(StatusCode::NO_CONTENT)),
         Verdict::Skipped { because } => {

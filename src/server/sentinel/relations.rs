@@ -10,7 +10,7 @@ use super::{
 use crate::{
     incident::{Change, IncidentRef, RelatedKind, ResourceName, Workspace, Written, properties},
     server::{
-        ask::{Ask, bad_request, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, bad_request, gone, not_found, put, unexpected},
         problem::{Problem, json},
     },
 };
@@ -19,7 +19,7 @@ use crate::{
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let listing = listing(&ask, properties::RELATION)?;
     let incident = found(&ask).await?;
-    let relations = ask.store().relations(&IncidentRef::Number(incident.number), listing).await.map_err(not_stored)?;
+    let relations = ask.store().relations(&IncidentRef::Number(incident.number), listing).await?;
     let relations = relations.ok_or_else(|| missing(&ask))?;
     Ok(page(&ask, relations, |relation| relation.to_resource(&incident.name, ask.workspace())))
 }
@@ -27,7 +27,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 /// GET `/incidents/{incident}/relations/{relation}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (found(&ask).await?, ask.name("relation")?);
-    let relation = ask.store().relation(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
+    let relation = ask.store().relation(&IncidentRef::Number(incident.number), &name).await?;
     let relation = relation.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &relation.resource(&incident.name, ask.workspace())))
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     incident::{Change, IncidentRef, Written},
     server::{
-        ask::{Ask, gone, not_found, not_stored, put, unexpected},
+        ask::{Ask, gone, not_found, put, unexpected},
         problem::{Problem, json},
     },
 };
@@ -18,7 +18,7 @@ use crate::{
 /// GET `/incidents/{incident}/tasks`, in the order they were made.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let incident = found(&ask).await?;
-    let tasks = ask.store().tasks(&IncidentRef::Number(incident.number)).await.map_err(not_stored)?;
+    let tasks = ask.store().tasks(&IncidentRef::Number(incident.number)).await?;
     let tasks = tasks.ok_or_else(|| missing(&ask))?;
     Ok(whole(&tasks, |task| task.to_resource(&incident.name, ask.workspace())))
 }
@@ -26,7 +26,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 /// GET `/incidents/{incident}/tasks/{task}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (found(&ask).await?, ask.name("task")?);
-    let task = ask.store().task(&IncidentRef::Number(incident.number), &name).await.map_err(not_stored)?;
+    let task = ask.store().task(&IncidentRef::Number(incident.number), &name).await?;
     let task = task.ok_or_else(|| not_found(name))?;
     Ok(json(StatusCode::OK, &task.resource(&incident.name, ask.workspace())))
 }
