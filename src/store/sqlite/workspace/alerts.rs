@@ -98,7 +98,7 @@ pub(super) fn put<'w>(connection: &Connection, plan: &mut Plan<'w>, alert: &'w A
         ..alert.clone()
     };
     let row = kept.clone();
-    plan.then(move |writing| store(writing.connection, &row));
+    plan.then(move |writing| store(writing.connection, &row, created));
     if created {
         plan.event(Subject::Alert { alert: kept.name.clone() });
     } else {
@@ -115,24 +115,26 @@ pub(super) fn put<'w>(connection: &Connection, plan: &mut Plan<'w>, alert: &'w A
     Ok(Written::Alert { alert: Box::new(kept), created })
 }
 
-fn store(connection: &Connection, alert: &Alert) -> Result<(), StoreError> {
-    let row: i64 = connection
-        .prepare_cached(
-            "INSERT INTO alert (name, etag, severity, received, title, properties) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT (name) DO UPDATE SET etag = excluded.etag, severity = excluded.severity, \
-             received = excluded.received, title = excluded.title, properties = excluded.properties RETURNING id",
-        )?
-        .query_row(
-            params![
-                Named(alert.name.clone()),
-                Id(alert.etag),
-                Name(alert.severity),
-                At(alert.received),
-                alert.title,
-                codec::to_json(&alert.properties)?,
-            ],
-            |row| row.get(0),
-        )?;
+fn store(connection: &Connection, alert: &Alert, new: bool) -> Result<(), StoreError> {
+    // Two statements: an upsert's way to deal with conflicts would also hold in the triggers of an update.
+    let sql = if new {
+        "INSERT INTO alert (name, etag, severity, received, title, properties) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         RETURNING id"
+    } else {
+        "UPDATE alert SET etag = ?2, severity = ?3, received = ?4, title = ?5, properties = ?6 WHERE name = ?1 \
+         RETURNING id"
+    };
+    let row: i64 = connection.prepare_cached(sql)?.query_row(
+        params![
+            Named(alert.name.clone()),
+            Id(alert.etag),
+            Name(alert.severity),
+            At(alert.received),
+            alert.title,
+            codec::to_json(&alert.properties)?,
+        ],
+        |row| row.get(0),
+    )?;
     connection.prepare_cached("DELETE FROM alert_entity WHERE alert = ?1")?.execute([row])?;
     for (place, entity) in alert.entities.iter().enumerate() {
         let entity = keep(connection, entity)?;
