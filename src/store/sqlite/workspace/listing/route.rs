@@ -15,8 +15,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Candidates that are worth looking at one by one and sorting; where there are more, an index in the page's order is
-/// followed until the page is full.
+/// Candidates that are worth looking at one by one and sorting, however few incidents there are. Where there are more, an
+/// index in the page's order is followed until the page is full.
 const CANDIDATES: usize = 2_000;
 /// The same where no index gives the order, and the whole table would be read otherwise.
 const CANDIDATES_TO_SORT: usize = 50_000;
@@ -32,7 +32,7 @@ pub(super) fn sql(
     top: usize,
     parameters: &mut Parameters,
 ) -> Result<String, StoreError> {
-    if let Some(candidates) = filter.map(|filter| fewest(connection, filter, sort)).transpose()?.flatten() {
+    if let Some(candidates) = filter.map(|filter| fewest(connection, filter, sort, top)).transpose()?.flatten() {
         let among = format!("incident.number IN ({})", candidates.sql(parameters));
         let wanted = wanted(filter, sort, after, parameters);
         return Ok(statement("incident", incidents::COLUMNS, sort, &format!("{among} AND {wanted}"), top));
@@ -65,10 +65,17 @@ fn wanted(filter: Option<&Filter>, sort: &Sort, after: Option<&Place>, parameter
     if wanted.is_empty() { String::from("1") } else { wanted.join(" AND ") }
 }
 
-/// The smallest set of candidates, when it is small.
-fn fewest(connection: &Connection, filter: &Filter, sort: &Sort) -> Result<Option<Candidates>, StoreError> {
+/// The smallest set of candidates, when it is small: `n` of them are as many rows as following an index reads for a page of
+/// `top` rows of which one in `incidents / n` fits, so that the balance is at the root of both.
+fn fewest(connection: &Connection, filter: &Filter, sort: &Sort, top: usize) -> Result<Option<Candidates>, StoreError> {
     let ordered = index(sort).is_some() || along_queue(sort).is_some();
-    let (mut fewest, mut most) = (None, if ordered { CANDIDATES } else { CANDIDATES_TO_SORT });
+    let (mut fewest, mut most) = (None, CANDIDATES_TO_SORT);
+    if ordered {
+        let newest: Option<i64> =
+            connection.prepare_cached("SELECT max(number) FROM incident")?.query_row([], |row| row.get(0))?;
+        let incidents = usize::try_from(newest.unwrap_or_default()).unwrap_or_default();
+        most = incidents.saturating_mul(top).isqrt().clamp(CANDIDATES, CANDIDATES_TO_SORT);
+    }
     for set in candidates::of(filter) {
         if is_along(&set, sort) || size(&set) > SETS {
             continue;
