@@ -15,7 +15,7 @@ use std::{
 use larum::{
     diagnostic::Source,
     playbook,
-    testing::{Loader, Report},
+    testing::{Coverage, Loader, Report},
 };
 
 fn run(paths: &[PathBuf], crash: bool) -> Report {
@@ -42,7 +42,7 @@ fn the_gallerys_tests_pass_and_reach_everything_in_it() {
     let report = run(&["playbooks".into()], false);
     let playbooks = playbook::files(&["playbooks".into()], &mut Vec::new());
     assert_eq!(report.suites.len(), playbooks.len(), "a playbook of the gallery has no tests");
-    let holes: Vec<_> = report.coverage().iter().flat_map(|coverage| coverage.holes()).collect();
+    let holes: Vec<_> = report.coverage().iter().flat_map(Coverage::holes).collect();
     assert_eq!(holes, []);
 }
 
