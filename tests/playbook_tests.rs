@@ -13,6 +13,7 @@ use std::{
 };
 
 use larum::{
+    action,
     diagnostic::Source,
     playbook,
     testing::{Coverage, Loader, Report},
@@ -40,8 +41,8 @@ fn the_gallerys_tests_pass_and_reach_everything_in_it() {
         assert!(report.passed(), "{}", report.text());
     }
     let report = run(&["playbooks".into()], false);
-    let playbooks = playbook::files(&["playbooks".into()], &mut Vec::new());
-    assert_eq!(report.suites.len(), playbooks.len(), "a playbook of the gallery has no tests");
+    let loading = playbook::load_files(&["playbooks".into()], None, None, &action::vocabulary());
+    assert_eq!(report.suites.len(), loading.playbooks.len(), "a playbook of the gallery has no tests");
     let holes: Vec<_> = report.coverage().iter().flat_map(Coverage::holes).collect();
     assert_eq!(holes, []);
 }

@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, SystemClock},
     engine::Live,
     mail,
+    playbook::Trigger,
     store::{
         RunId, StoreError,
         intake::{Decision, Intake, Report, Uniqueness, Verdict},
@@ -157,7 +158,11 @@ fn find(library: &[Live], name: &str, file: &Path, reading: &Reading) -> Result<
 }
 
 /// Takes the event through the intake door, as a trigger would.
-async fn open(core: &Core, live: &Live, event: Event) -> Result<Vec<RunId>, RunError> {
+async fn open(core: &Core, live: &Live, mut event: Event) -> Result<Vec<RunId>, RunError> {
+    if event.kind == "manual" && matches!(live.playbook.trigger, Trigger::Incident(_) | Trigger::Alert(_)) {
+        // JSON stands for what these deliver.
+        event.kind = live.playbook.trigger.kind();
+    }
     let outputs: Arc<str> = Arc::from(json!({"body": event.body}).to_string());
     let (id, at) = (Uuid::now_v7(), core.clock.now());
     let mut listening = core.door.start(live, &Arrival { kind: event.kind, event: id, outputs: &outputs, at })?;

@@ -85,10 +85,10 @@ impl House {
         &self.living.core
     }
 
-    /// Does a write that must be taken; what it came to.
+    /// Does a write that must be taken; what it came to. By the disk, since the process may die before it hears of it.
     pub async fn write(&self, by: Actor, change: Change) -> Written {
         let write = Write { by, causes: Vec::new(), at: Utc::now(), etag: Uuid::new_v4(), change };
-        self.living.core.store.write(write).await.unwrap().unwrap()
+        self.living.disk.write(write).await.unwrap().unwrap()
     }
 
     /// Makes an incident through the API's operation.

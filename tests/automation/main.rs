@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up what it needs has failed")]
 
 mod chains;
+mod conditions;
 mod house;
 #[allow(dead_code, reason = "made for the engine's tests, which need more of it")]
 #[path = "../engine/mortal.rs"]

@@ -191,16 +191,7 @@ async fn killed_between_the_incident_and_its_playbook_it_still_runs_exactly_once
             })
             .await;
             let mortal = mortal.unwrap();
-            // By the disk, so that what is written is on it whenever the process dies.
-            let alert = Change::PutAlert { alert: Box::new(alert("a1", Vec::new())) };
-            let write = larum::incident::Write {
-                by: client(),
-                causes: Vec::new(),
-                at: chrono::Utc::now(),
-                etag: uuid::Uuid::new_v4(),
-                change: alert,
-            };
-            larum::store::incidents::IncidentStore::write(house.store(), write).await.unwrap().unwrap();
+            house.write(client(), Change::PutAlert { alert: Box::new(alert("a1", Vec::new())) }).await;
             tokio::time::timeout(std::time::Duration::from_secs(20), mortal.died()).await.expect("it dies");
             let house = house.killed().await;
             house.quiet().await;
