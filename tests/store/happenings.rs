@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larum::{
-    incident::{ActivityKind, Cause, Change, Draft, Patch, RelatedKind, Severity, TaskStatus, Write},
+    incident::{ActivityKind, Cause, Change, Draft, Patch, Rejected, RelatedKind, Severity, TaskStatus, Write},
     store::{
         Store,
         incidents::{IncidentStore, Settlement, Subject, WorkspaceEvent},
@@ -176,7 +176,7 @@ async fn an_event_is_settled_once_with_its_writes_and_runs() {
     };
     let settled = kit.store.settle(settle(fresh())).await.unwrap().unwrap();
     let done: Vec<_> =
-        settled.written.iter().map(|written| written.as_ref().map(drop).map_err(|no| no.status())).collect();
+        settled.written.iter().map(|written| written.as_ref().map(drop).map_err(Rejected::status)).collect();
     assert_eq!(done, [Ok(()), Err(404), Ok(())], "one that is rejected hinders nothing else");
     assert!(matches!(settled.verdicts[..], [Verdict::Accepted { .. }]));
     let kit = kit.reopened();
