@@ -111,7 +111,7 @@ pub fn load_files(
     if faults.is_empty() && !playbooks.is_empty() {
         rules.retain(|(read, source)| {
             let mut more = Faults::new(source);
-            rule::playbooks(read, playbooks.iter().map(|loaded| &loaded.playbook), &mut more);
+            rule::playbooks(read, &playbooks, &mut more);
             let good = more.count() == 0;
             faults.extend(more.into_sorted());
             good
@@ -124,7 +124,7 @@ pub fn load_files(
 /// What a file holds.
 enum File {
     Playbook(Box<Loaded>),
-    Rule(rule::Read, Source),
+    Rule(Box<rule::Read>, Source),
 }
 
 /// The playbook files among `paths` and in the folders among them, in order; test files are none.
@@ -178,7 +178,7 @@ fn file(
     let Some(root) = yaml::parse(&mut faults) else { return Err(faults.into_sorted()) };
     if rule::is_rule(&root) {
         return match rule::rule(&root, &mut faults).filter(|read| is_free(read, taken, &mut faults)) {
-            Some(read) => Ok(File::Rule(read, source)),
+            Some(read) => Ok(File::Rule(Box::new(read), source)),
             None => Err(faults.into_sorted()),
         };
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Playbook, Trigger};
+use super::{Loaded, Trigger};
 use crate::{
     diagnostic::{Faults, codes, nearest},
     incident::{
@@ -183,14 +183,15 @@ fn instant(given: Given<'_>, faults: &mut Faults) -> Option<DateTime<Utc>> {
 }
 
 /// Every playbook that the rule runs must be among `playbooks` and have the trigger for it.
-pub(super) fn playbooks<'p>(read: &Read, playbooks: impl Iterator<Item = &'p Playbook> + Clone, faults: &mut Faults) {
+pub(super) fn playbooks(read: &Read, playbooks: &[Loaded], faults: &mut Faults) {
     for (name, span) in &read.runs {
-        let known = playbooks.clone().find(|playbook| playbook.name.eq_ignore_ascii_case(name));
+        let known = || playbooks.iter().map(|loaded| &loaded.playbook);
+        let found = known().find(|playbook| playbook.name.eq_ignore_ascii_case(name));
         let fits = |trigger: &Trigger| match read.file.rule.on {
             TriggersOn::Incidents => matches!(trigger, Trigger::Incident(_) | Trigger::Manual),
             TriggersOn::Alerts => matches!(trigger, Trigger::Alert(_) | Trigger::Manual),
         };
-        let (message, help) = match known {
+        let (message, help) = match found {
             Some(playbook) if fits(&playbook.trigger) => continue,
             Some(playbook) => {
                 let wanted = match read.file.rule.on {
@@ -202,7 +203,7 @@ pub(super) fn playbooks<'p>(read: &Read, playbooks: impl Iterator<Item = &'p Pla
                 (message, Some(format!("write `{wanted}: {{on: []}}` there to leave its start to rules")))
             }
             None => {
-                let near = nearest(name, playbooks.clone().map(|playbook| playbook.name.as_str()));
+                let near = nearest(name, known().map(|playbook| playbook.name.as_str()));
                 (format!("there is no playbook `{name}`"), near.map(|near| format!("did you mean `{near}`?")))
             }
         };

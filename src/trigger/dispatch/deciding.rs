@@ -77,7 +77,7 @@ impl<'d> Deciding<'d> {
             Err(fault) => {
                 let cause = Cause::Rule(name.clone());
                 tracing::error!(rule = name, %fault, "a kept automation rule cannot be read; write it anew or delete it");
-                self.not_started(Actor::Larum, &cause, format!("it cannot be read: {fault}"));
+                self.not_started(&Actor::Larum, &cause, format!("it cannot be read: {fault}"));
                 return Ok(());
             }
         };
@@ -87,7 +87,7 @@ impl<'d> Deciding<'d> {
         let cause = Cause::Rule(name.clone());
         let by = Actor::Rule { rule: name, name: rule.display_name.clone() };
         if let Some(because) = self.guard(&cause) {
-            self.not_started(by, &cause, because);
+            self.not_started(&by, &cause, because);
             return Ok(());
         }
         let causes: Causes = self.event.causes.iter().cloned().chain([cause]).collect();
@@ -151,7 +151,7 @@ impl<'d> Deciding<'d> {
         let playbook = live.playbook.name.clone();
         let cause = Cause::Playbook(playbook.clone());
         if let Some(because) = self.guard(&cause) {
-            self.not_started(Actor::Larum, &cause, because.clone());
+            self.not_started(&Actor::Larum, &cause, because.clone());
             return Ok(Listening { playbook, decision: Decision::Skip { because } });
         }
         self.door.start(live, &Arrival { kind: self.kind(), event, outputs, at: self.at })
@@ -174,11 +174,11 @@ impl<'d> Deciding<'d> {
     }
 
     /// Notes in the incident's log, or for an alert in Larum's own, that something was not started.
-    fn not_started(&mut self, by: Actor, cause: &Cause, because: String) {
+    fn not_started(&mut self, by: &Actor, cause: &Cause, because: String) {
         tracing::warn!(event = self.event.seq, what = %cause, because, "not started");
         let name = cause.to_string();
         let causes = self.event.causes.clone();
-        self.change(&by, &causes, |incident| Change::NoteNotStarted { incident, name, because });
+        self.change(by, &causes, |incident| Change::NoteNotStarted { incident, name, because });
     }
 
     fn matches(&self, rule: &AutomationRule) -> bool {
@@ -218,7 +218,7 @@ impl<'d> Deciding<'d> {
             Err(refusal) => {
                 let because = format!("what it changes is refused: {refusal}");
                 if let Actor::Rule { rule, .. } = by {
-                    self.not_started(by.clone(), &Cause::Rule(rule.clone()), because);
+                    self.not_started(by, &Cause::Rule(rule.clone()), because);
                 }
                 return;
             }
@@ -241,13 +241,13 @@ impl<'d> Deciding<'d> {
         let wanted = if matches!(self.matter, Matter::Incident { .. }) { incident::KIND } else { alert::KIND };
         let Some(live) = library.iter().find(|live| live.playbook.name.eq_ignore_ascii_case(name)) else {
             let because = format!("{} wants to run it, and there is no such playbook", by.name());
-            self.not_started(by.clone(), &cause, because);
+            self.not_started(by, &cause, because);
             return Ok(());
         };
         let kind = live.playbook.trigger.kind();
         if kind != wanted && !matches!(live.playbook.trigger, Trigger::Manual) {
             let because = format!("{} wants to run it, but its trigger is `{kind}`, not `{wanted}`", by.name());
-            self.not_started(by.clone(), &cause, because);
+            self.not_started(by, &cause, because);
             return Ok(());
         }
         let name = live.playbook.name.clone();

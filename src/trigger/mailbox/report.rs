@@ -54,7 +54,7 @@ pub(super) fn listening<'a>(
 ) -> impl Iterator<Item = (&'a Live, &'a MailboxTrigger)> + 'a {
     live.iter().filter_map(move |live| match &live.playbook.trigger {
         Trigger::Mailbox(trigger) if super::feed_name(trigger) == *feed => Some((live, trigger)),
-        Trigger::Mailbox(_) | _ => None,
+        _ => None,
     })
 }
 
