@@ -213,6 +213,7 @@ pub fn severity(severity: Severity) -> Patch {
 }
 
 /// A rule's properties, on incidents.
+#[allow(clippy::needless_pass_by_value, reason = "called with literals")]
 pub fn rule(order: u32, when: &str, conditions: Value, actions: Value) -> Value {
     let actions = actions.as_array().unwrap().iter().enumerate();
     let actions: Vec<Value> = actions
