@@ -8,6 +8,14 @@ pub const INCIDENT_DESCRIPTION_CHARS: usize = 5_000;
 pub const COMMENT_CHARS: usize = 30_000;
 /// Sentinel's limit of an incident's comments.
 pub const COMMENTS: u64 = 100;
+/// Characters of a team's name: as many as Microsoft Teams takes.
+pub const TEAM_NAME_CHARS: usize = 256;
+/// Characters of a team's description: as many as Microsoft Teams takes.
+pub const TEAM_DESCRIPTION_CHARS: usize = 1_024;
+/// Members and groups that a team is made with: more than work on any incident, and an entry of the log that stays small.
+pub const TEAM_MEMBERS: usize = 250;
+/// The newest incidents whose entities the expansion of a bookmark looks at; it is related to a few.
+pub const EXPANDED_INCIDENTS: usize = 100;
 /// Sentinel's limit of the alerts related to an incident.
 pub const RELATED_ALERTS: u64 = 150;
 /// Bytes of a body that stays in its database row; larger ones are files under `blobs/`.

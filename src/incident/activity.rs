@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Actor, RelatedKind, ResourceName};
+use super::{Actor, RelatedKind, ResourceName, TeamMembers};
 
 /// One entry of an incident's log. Entries are never changed and outlive the incident.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
@@ -66,6 +66,13 @@ pub enum ActivityKind {
         kind: RelatedKind,
         related: ResourceName,
     },
+    TeamCreated {
+        #[schemars(with = "String")]
+        team: Uuid,
+        name: String,
+        #[serde(flatten)]
+        who: TeamMembers,
+    },
     /// Others went into this one.
     Merged {
         from: Vec<u64>,
@@ -94,7 +101,7 @@ impl ActivityKind {
     }
 
     /// Whether triggers and automation rules count it as an update, as Sentinel does: a field changed, a comment or an alert
-    /// came, others were merged in. Tasks, notes and what was taken away are none.
+    /// came, others were merged in. Tasks, teams, notes and what was taken away are none.
     #[must_use]
     pub fn is_update(&self) -> bool {
         match self {

@@ -76,6 +76,14 @@ fn shown_by(kind: EntityKind) -> &'static [&'static str] {
     }
 }
 
+impl EntityKind {
+    /// The property that identifies or shows an entity of this kind and has this name but for its case.
+    pub(super) fn property(self, name: &str) -> Option<&'static str> {
+        let mut known = identifiers(self).iter().copied().flatten().chain(shown_by(self));
+        known.find(|property| property.eq_ignore_ascii_case(name)).copied()
+    }
+}
+
 impl Entity {
     /// The entity of this kind with these properties. Its name comes from what identifies it, its `friendlyName` (unless
     /// it has one) from what it is shown by.

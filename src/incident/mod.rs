@@ -4,6 +4,7 @@ mod activity;
 mod actor;
 mod alert;
 pub mod automation;
+mod bookmark;
 mod change;
 mod child;
 mod document;
@@ -13,6 +14,7 @@ mod etag;
 mod name;
 pub mod properties;
 mod resource;
+mod team;
 mod write;
 
 pub use activity::{Activity, ActivityKind, FieldChange};
@@ -25,8 +27,9 @@ pub use etag::Precondition;
 pub use name::{BadName, ResourceName};
 pub use resource::{
     ClientInfo, CommentProperties, DocumentResource, EntityResource, IncidentProperties, PROVIDER, RelationProperties,
-    Resource, TaskProperties, Workspace, provider_id,
+    Resource, TaskProperties, TeamInformation, Workspace, provider_id,
 };
+pub use team::{Team, TeamMembers};
 pub use write::{Change, IncidentRef, Patch, Rejected, Write, Written};
 
 use chrono::{DateTime, Utc};
@@ -181,6 +184,8 @@ pub struct Incident {
     pub summary: Summary,
     /// The number of the incident that this one was merged into.
     pub merged_into: Option<u64>,
+    #[serde(default)]
+    pub team: Option<Team>,
 }
 
 /// How much hangs on an incident, and what its alerts have in common: the API's `additionalData`.

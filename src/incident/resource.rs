@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub use child::{ClientInfo, CommentProperties, RelationProperties, TaskProperties};
 pub use document::DocumentResource;
 pub use entity::EntityResource;
-pub use incident::{IncidentProperties, PROVIDER};
+pub use incident::{IncidentProperties, PROVIDER, TeamInformation};
 
 use crate::config::Config;
 

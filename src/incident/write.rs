@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Actor, Alert, Causes, Classification, ClassificationReason, Comment, Document, DocumentKey, Draft, Incident, Owner,
-    Precondition, Refusal, RelatedKind, Relation, ResourceName, Severity, Status, Task, TaskStatus,
+    Precondition, Refusal, RelatedKind, Relation, ResourceName, Severity, Status, Task, TaskStatus, TeamMembers,
 };
 
 /// A write.
@@ -87,6 +87,14 @@ pub enum Change {
         kind: RelatedKind,
         related: ResourceName,
         precondition: Precondition,
+    },
+    /// Keeps that a team works on the incident; there is one at most.
+    CreateTeam {
+        incident: IncidentRef,
+        id: Uuid,
+        name: String,
+        description: Option<String>,
+        who: TeamMembers,
     },
     DeleteRelation {
         incident: IncidentRef,

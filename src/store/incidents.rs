@@ -43,6 +43,8 @@ pub trait IncidentStore: Send + Sync + 'static {
     async fn bookmarks_of(&self, incident: &IncidentRef) -> Result<Option<Vec<Document>>, StoreError>;
     /// The entities of an incident's alerts, each once; `None` when there is no such incident.
     async fn entities_of(&self, incident: &IncidentRef) -> Result<Option<Vec<Entity>>, StoreError>;
+    /// The relations of incidents to a bookmark, oldest first, each with its incident's name.
+    async fn bookmark_relations(&self, bookmark: &ResourceName) -> Result<Vec<(ResourceName, Relation)>, StoreError>;
     /// The incidents an alert or bookmark is related to.
     async fn incidents_of(&self, related: &ResourceName) -> Result<Vec<Incident>, StoreError>;
     async fn alert(&self, name: &ResourceName) -> Result<Option<Alert>, StoreError>;

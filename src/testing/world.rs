@@ -106,6 +106,7 @@ impl World {
                     provenance: info.provenance(),
                     summary: Summary::default(),
                     merged_into: None,
+                    team: None,
                 };
                 Outcome::succeeded(serde_json::from_str(outputs(&incident).get()).unwrap_or_default())
             }

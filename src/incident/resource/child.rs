@@ -122,7 +122,7 @@ pub struct RelationProperties {
     related_resource_id: String,
     related_resource_name: String,
     related_resource_type: &'static str,
-    /// `SecurityAlert`; absent for a bookmark.
+    /// `SecurityAlert`; absent for a bookmark or an incident.
     #[serde(skip_serializing_if = "Option::is_none")]
     related_resource_kind: Option<&'static str>,
 }
@@ -147,6 +147,24 @@ impl Relation {
                 related_resource_name: self.related.to_string(),
                 related_resource_type: kind,
                 related_resource_kind,
+            },
+        }
+    }
+
+    /// The resource as the related bookmark has it, of the incident with this name.
+    #[must_use]
+    pub fn of_bookmark(&self, incident: &ResourceName, workspace: &Workspace) -> Resource<RelationProperties> {
+        let base = provider_id(workspace);
+        Resource {
+            id: format!("{base}/Bookmarks/{}/Relations/{}", self.related, self.name),
+            name: self.name.to_string(),
+            etag: self.etag.to_string(),
+            kind: "Microsoft.SecurityInsights/Bookmarks/Relations",
+            properties: RelationProperties {
+                related_resource_id: format!("{base}/Incidents/{incident}"),
+                related_resource_name: incident.to_string(),
+                related_resource_type: "Microsoft.SecurityInsights/Incidents",
+                related_resource_kind: None,
             },
         }
     }

@@ -44,6 +44,21 @@ pub struct IncidentProperties<'a> {
     /// Resource ids of the analytic rules that raised its alerts.
     related_analytic_rule_ids: &'a [String],
     additional_data: AdditionalData<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team_information: Option<TeamInformation<'a>>,
+}
+
+/// The team that works on an incident. Larum keeps that there is one; it makes none in Microsoft Teams.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamInformation<'a> {
+    team_id: String,
+    /// Where people look at the incident.
+    primary_channel_url: String,
+    team_creation_time_utc: String,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
 }
 
 /// Who an incident is assigned to. Of an assigned one the members are there that are known; unassigned, all are null.
@@ -117,6 +132,11 @@ struct AdditionalData<'a> {
     merged_incident_url: Option<String>,
 }
 
+/// Where people look at the incident of a number.
+fn url(workspace: &Workspace, number: u64) -> String {
+    format!("{}/incidents/{number}", workspace.url)
+}
+
 impl Incident {
     /// The resource id, `/subscriptions/…/providers/Microsoft.SecurityInsights/Incidents/{guid}`.
     #[must_use]
@@ -124,11 +144,27 @@ impl Incident {
         format!("{}/Incidents/{}", provider_id(workspace), self.name)
     }
 
+    /// Where people look at it.
+    fn url(&self, workspace: &Workspace) -> String {
+        url(workspace, self.number)
+    }
+
+    /// The API's `TeamInformation`, when there is a team.
+    #[must_use]
+    pub fn team_information(&self, workspace: &Workspace) -> Option<TeamInformation<'_>> {
+        self.team.as_ref().map(|team| TeamInformation {
+            team_id: team.id.to_string(),
+            primary_channel_url: self.url(workspace),
+            team_creation_time_utc: time(team.created),
+            name: &team.name,
+            description: team.description.as_deref(),
+        })
+    }
+
     /// The resource, to be written as JSON text.
     #[must_use]
     pub fn resource(&self, workspace: &Workspace) -> Resource<IncidentProperties<'_>> {
         let labels = self.tags.iter().map(|tag| Label { label_name: tag, label_type: "User" });
-        let url = |number: u64| format!("{}/incidents/{number}", workspace.url);
         Resource {
             id: self.resource_id(workspace),
             name: self.name.to_string(),
@@ -149,7 +185,7 @@ impl Incident {
                 last_modified_time_utc: time(self.modified),
                 created_time_utc: time(self.created),
                 incident_number: self.number,
-                incident_url: url(self.number),
+                incident_url: self.url(workspace),
                 // What clients compare with to tell Sentinel's own incidents from those of Defender.
                 provider_name: PROVIDER,
                 provider_incident_id: self.number.to_string(),
@@ -162,8 +198,9 @@ impl Incident {
                     tactics: &self.summary.tactics,
                     techniques: &self.summary.techniques,
                     merged_incident_number: self.merged_into,
-                    merged_incident_url: self.merged_into.map(url),
+                    merged_incident_url: self.merged_into.map(|number| url(workspace, number)),
                 },
+                team_information: self.team_information(workspace),
             },
         }
     }

@@ -97,6 +97,16 @@ const PROPERTIES: &[(&str, Members)] = &[
     ("classificationComment", Members::Plain),
     ("incidentNumber", Members::Plain),
     ("incidentUrl", Members::Plain),
+    (
+        "teamInformation",
+        Members::Named(&[
+            ("teamId", Members::Plain),
+            ("primaryChannelUrl", Members::Plain),
+            ("teamCreationTimeUtc", Members::Plain),
+            ("name", Members::Plain),
+            ("description", Members::Plain),
+        ]),
+    ),
     ("providerName", Members::Plain),
     ("providerIncidentId", Members::Plain),
     ("createdTimeUtc", Members::Plain),

@@ -12,7 +12,7 @@ use crate::{
     },
     incident::{
         Activity, CommentProperties, DocumentResource, EntityResource, IncidentProperties, RelationProperties,
-        Resource, TaskProperties,
+        Resource, TaskProperties, TeamInformation,
     },
     limits::HOOK_REQUEST,
     server::{
@@ -20,9 +20,10 @@ use crate::{
         own::{activity, alerts, attachments, incidents as numbered, runs, tokens, workspace},
         ready,
         sentinel::{
-            ActionWrite, BookmarkWrite, CommentWrite, EntityList, Envelope, IncidentEntities, IncidentWrite, ListOf,
-            OnboardingWrite, RelationWrite, RunPlaybook, TaskWrite, actions, automation_rules, bookmarks, comments,
-            entities, incidents, onboarding, playbooks, relations, tasks,
+            ActionWrite, BookmarkWrite, CommentWrite, EntityList, Envelope, Expansion, ExpansionWrite,
+            IncidentEntities, IncidentWrite, ListOf, OnboardingWrite, RelationWrite, RunPlaybook, TaskWrite, TeamWrite,
+            actions, automation_rules, bookmark_relations, bookmarks, comments, entities, expansion, incidents,
+            onboarding, playbooks, relations, tasks,
         },
         stylesheet,
     },
@@ -178,9 +179,11 @@ pub static TABLE: &[Route] = &[
         &["POST"],
         sentinel!("/incidents/{incident}/createTeam"),
         Responder,
-        "Always refused: Larum is not connected to Microsoft Teams",
+        "Keeps that a team works on an incident; none is made in Microsoft Teams",
         by!(incidents::create_team),
-    ),
+    )
+    .takes(of::<TeamWrite>)
+    .answers(&[Answer::json(200, of::<TeamInformation<'static>>)]),
     Route::api(&["GET"], sentinel!("/incidents/{incident}/comments"), Reader, "Lists comments", by!(comments::list))
         .query(LIST)
         .answers(&[Answer::json(200, of::<ListOf<Comment>>)]),
@@ -291,6 +294,48 @@ pub static TABLE: &[Route] = &[
         by!(bookmarks::delete),
     )
     .answers(GONE),
+    Route::api(
+        &["GET"],
+        sentinel!("/bookmarks/{bookmark}/relations"),
+        Reader,
+        "Lists the incidents that a bookmark is related to",
+        by!(bookmark_relations::list),
+    )
+    .answers(&[Answer::json(200, of::<ListOf<Relation>>)]),
+    Route::api(
+        &["GET"],
+        sentinel!("/bookmarks/{bookmark}/relations/{relation}"),
+        Reader,
+        "One relation of a bookmark to an incident",
+        by!(bookmark_relations::get),
+    )
+    .answers(&[Answer::json(200, of::<Relation>)]),
+    Route::api(
+        &["PUT"],
+        sentinel!("/bookmarks/{bookmark}/relations/{relation}"),
+        Responder,
+        "Relates a bookmark to an incident",
+        by!(bookmark_relations::put_one),
+    )
+    .takes(of::<Envelope<RelationWrite>>)
+    .answers(written!(Relation)),
+    Route::api(
+        &["DELETE"],
+        sentinel!("/bookmarks/{bookmark}/relations/{relation}"),
+        Contributor,
+        "Deletes a relation of a bookmark to an incident",
+        by!(bookmark_relations::delete),
+    )
+    .answers(GONE),
+    Route::api(
+        &["POST"],
+        sentinel!("/bookmarks/{bookmark}/expand"),
+        Reader,
+        "Lists the entities that a bookmark names, and those of its incidents",
+        by!(expansion::expand),
+    )
+    .takes(of::<ExpansionWrite>)
+    .answers(&[Answer::json(200, of::<Expansion>)]),
     Route::api(&["GET"], sentinel!("/automationRules"), Reader, "Lists automation rules", by!(automation_rules::list))
         .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
     Route::api(

@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
+use uuid::Uuid;
 
 use crate::incident::{Classification, ClassificationReason, Draft, Owner, Severity, Status, TaskStatus};
 
@@ -129,8 +130,45 @@ pub struct TaskWrite {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct RelationWrite {
-    /// The resource id of an alert (`…/entities/{systemAlertId}`) or of a bookmark (`…/bookmarks/{id}`).
+    /// The resource id of an alert (`…/entities/{systemAlertId}`) or of a bookmark (`…/bookmarks/{id}`); of a bookmark's
+    /// relation, that of an incident (`…/incidents/{id}`).
     pub related_resource_id: String,
+}
+
+/// A team to work on an incident.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub struct TeamWrite {
+    pub team_name: String,
+    #[serde(default)]
+    pub team_description: Option<String>,
+    /// Who is meant to be in it, by object id.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub member_ids: Option<Vec<Uuid>>,
+    /// Groups whose members are meant, by object id.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub group_ids: Option<Vec<Uuid>>,
+}
+
+/// How far the entities around a bookmark are looked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub struct ExpansionWrite {
+    /// Which expansion is wanted; there is one, whichever is named.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    #[allow(dead_code, reason = "read to check the body, and the source of its schema")]
+    expansion_id: Option<Uuid>,
+    /// Alerts that came in before it do not count.
+    #[serde(default, deserialize_with = "optional_instant")]
+    #[schemars(with = "Option<String>")]
+    pub start_time: Option<DateTime<Utc>>,
+    /// Alerts that came in after it do not count.
+    #[serde(default, deserialize_with = "optional_instant")]
+    #[schemars(with = "Option<String>")]
+    pub end_time: Option<DateTime<Utc>>,
 }
 
 /// Which playbook to run.

@@ -8,7 +8,7 @@ use super::{
     list::whole,
 };
 use crate::{
-    incident::{Change, DocumentKey, DocumentKind, Written},
+    incident::{Change, Document, DocumentKey, DocumentKind, Written},
     server::{
         ask::{Ask, bad_request, gone, not_found, put, unexpected},
         problem::{Problem, json},
@@ -22,6 +22,16 @@ fn key(ask: &Ask) -> Result<DocumentKey, Box<Problem>> {
     Ok(DocumentKey { kind: DocumentKind::Bookmark, parent: None, name: ask.name("bookmark")? })
 }
 
+/// The bookmark an address names.
+///
+/// # Errors
+/// 404 when there is none.
+pub async fn found(ask: &Ask) -> Result<Document, Box<Problem>> {
+    let key = key(ask)?;
+    let bookmark = ask.store().document(&key).await?;
+    bookmark.ok_or_else(|| not_found(key.name))
+}
+
 /// GET `/bookmarks`.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
     let bookmarks = ask.store().documents(DocumentKind::Bookmark, None).await?;
@@ -30,9 +40,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 
 /// GET `/bookmarks/{bookmark}`.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
-    let key = key(&ask)?;
-    let bookmark = ask.store().document(&key).await?;
-    let bookmark = bookmark.ok_or_else(|| not_found(&key.name))?;
+    let bookmark = found(&ask).await?;
     Ok(json(StatusCode::OK, &bookmark.resource(ask.workspace())))
 }
 

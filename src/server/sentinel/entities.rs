@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::incidents::{missing, named};
 use crate::{
-    incident::{EntityKind, EntityResource, ResourceName},
+    incident::{Entity, EntityKind, EntityResource, ResourceName},
     server::{
         ask::{Ask, not_found},
         problem::{Problem, json},
@@ -27,9 +27,10 @@ pub struct IncidentEntities {
     meta_data: Vec<Counted>,
 }
 
+/// How many entities there are of a kind.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Counted {
+pub struct Counted {
     entity_kind: EntityKind,
     count: usize,
 }
@@ -51,15 +52,20 @@ pub async fn bookmarks_of(ask: Ask) -> Result<Response, Box<Problem>> {
 /// POST `/incidents/{incident}/entities`.
 pub async fn entities_of(ask: Ask) -> Result<Response, Box<Problem>> {
     let found = ask.store().entities_of(&named(&ask)?).await?.ok_or_else(|| missing(&ask))?;
-    let mut meta_data: Vec<Counted> = Vec::new();
-    for entity in &found {
-        match meta_data.iter_mut().find(|counted| counted.entity_kind == entity.kind) {
+    let entities = found.iter().map(|entity| entity.resource(ask.workspace())).collect();
+    Ok(json(StatusCode::OK, &IncidentEntities { entities, meta_data: count(&found) }))
+}
+
+/// How many there are of each kind, in the order in which the kinds come.
+pub fn count(entities: &[Entity]) -> Vec<Counted> {
+    let mut counts: Vec<Counted> = Vec::new();
+    for entity in entities {
+        match counts.iter_mut().find(|counted| counted.entity_kind == entity.kind) {
             Some(counted) => counted.count += 1,
-            None => meta_data.push(Counted { entity_kind: entity.kind, count: 1 }),
+            None => counts.push(Counted { entity_kind: entity.kind, count: 1 }),
         }
     }
-    let entities = found.iter().map(|entity| entity.resource(ask.workspace())).collect();
-    Ok(json(StatusCode::OK, &IncidentEntities { entities, meta_data }))
+    counts
 }
 
 /// GET `/entities/{entity}`: an entity, or an alert, which is one to the API.

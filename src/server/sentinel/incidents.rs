@@ -1,13 +1,14 @@
 //! Incidents.
 
 use axum::{http::StatusCode, response::Response};
+use uuid::Uuid;
 
 use super::{
-    body::{Envelope, IncidentWrite},
+    body::{Envelope, IncidentWrite, TeamWrite},
     list::{listing, page},
 };
 use crate::{
-    incident::{Change, Draft, Incident, IncidentRef, Written, properties},
+    incident::{Change, Draft, Incident, IncidentRef, TeamMembers, Written, properties},
     server::{
         ask::{Ask, bad_request, gone, not_found, put, unexpected},
         own::incidents::whole,
@@ -70,8 +71,16 @@ pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     Ok(gone(&ask.change(change).await?))
 }
 
-/// POST `/incidents/{incident}/createTeam`: there is no Microsoft Teams to make a team in.
-pub async fn create_team(ask: Ask) -> Result<Response, Box<Problem>> {
-    found(&ask).await?;
-    Err(bad_request("Larum is not connected to Microsoft Teams, so no team can be created."))
+/// POST `/incidents/{incident}/createTeam`: keeps that a team works on the incident.
+pub async fn create_team(mut ask: Ask) -> Result<Response, Box<Problem>> {
+    let incident = named(&ask)?;
+    let given = ask.json::<TeamWrite>().await?;
+    let who =
+        TeamMembers { members: given.member_ids.unwrap_or_default(), groups: given.group_ids.unwrap_or_default() };
+    let description = given.team_description.filter(|text| !text.trim().is_empty());
+    let (id, name) = (Uuid::new_v4(), given.team_name);
+    match ask.change(Change::CreateTeam { incident, id, name, description, who }).await? {
+        Written::Incident { incident, .. } => Ok(json(StatusCode::OK, &incident.team_information(ask.workspace()))),
+        _ => Err(unexpected()),
+    }
 }

@@ -3,9 +3,11 @@
 pub(super) mod actions;
 pub(super) mod automation_rules;
 mod body;
+pub(super) mod bookmark_relations;
 pub(super) mod bookmarks;
 pub(super) mod comments;
 pub(super) mod entities;
+pub(super) mod expansion;
 pub(super) mod incidents;
 mod list;
 pub(super) mod onboarding;
@@ -21,10 +23,11 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 pub use body::{
-    ActionWrite, BookmarkWrite, CommentWrite, Envelope, IncidentWrite, OnboardingWrite, RelationWrite, RunPlaybook,
-    TaskWrite, optional_instant, optional_word, word,
+    ActionWrite, BookmarkWrite, CommentWrite, Envelope, ExpansionWrite, IncidentWrite, OnboardingWrite, RelationWrite,
+    RunPlaybook, TaskWrite, TeamWrite, optional_instant, optional_word, word,
 };
 pub use entities::{EntityList, IncidentEntities};
+pub use expansion::Expansion;
 pub use list::{ListOf, link, listing, page};
 
 use super::{

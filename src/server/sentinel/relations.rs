@@ -36,7 +36,8 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (named(&ask)?, ask.name("relation")?);
     let Envelope { etag, properties } = ask.json::<Envelope<RelationWrite>>().await?;
-    let (kind, related) = target(&properties.related_resource_id, ask.workspace())?;
+    let wanted = "an alert (…/entities/…) or of a bookmark (…/bookmarks/…)";
+    let (kind, related) = target(&properties.related_resource_id, ask.workspace(), related, wanted, "incident")?;
     let precondition = ask.precondition(etag);
     match ask.change(Change::PutRelation { incident, name, kind, related, precondition }).await? {
         Written::Relation { incident, relation, created } => {
@@ -52,31 +53,47 @@ pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     Ok(gone(&ask.change(change).await?))
 }
 
-/// The alert or bookmark that a resource id names. The provider's name before the workspace is not looked at, because
-/// Microsoft's own example misspells it.
-fn target(id: &str, workspace: &Workspace) -> Result<(RelatedKind, ResourceName), Box<Problem>> {
+/// What the end of a resource id names: a kind of resource and a name. `wanted` says which there may be and `of` what the
+/// relation belongs to. The provider's name before the workspace is not looked at, because Microsoft's own example
+/// misspells it.
+///
+/// # Errors
+/// 400 when it is another kind of resource, or of another workspace.
+pub fn target<K>(
+    id: &str,
+    workspace: &Workspace,
+    kind: impl FnOnce(&str) -> Option<K>,
+    wanted: &str,
+    of: &str,
+) -> Result<(K, ResourceName), Box<Problem>> {
     let segments: Vec<&str> = id.split('/').collect();
     let after = |name: &str| {
         let at = segments.iter().position(|segment| segment.eq_ignore_ascii_case(name));
         at.and_then(|at| segments.get(at + 1)).copied().unwrap_or_default()
     };
     let kind = match segments.as_slice() {
-        [.., collection, _] if collection.eq_ignore_ascii_case("entities") => Some(RelatedKind::Alert),
-        [.., collection, _] if collection.eq_ignore_ascii_case("bookmarks") => Some(RelatedKind::Bookmark),
+        [.., collection, _] => kind(collection),
         _ => None,
     };
     let name = segments.last().and_then(|name| ResourceName::parse(name).ok());
     let (Some(kind), Some(name)) = (kind, name) else {
-        let message = format!(
-            "'properties.relatedResourceId': '{id}' is not the resource id of an alert (…/entities/…) or of a bookmark (…/bookmarks/…)."
-        );
+        let message = format!("'properties.relatedResourceId': '{id}' is not the resource id of {wanted}.");
         return Err(bad_request(message));
     };
     let same = after("subscriptions").eq_ignore_ascii_case(&workspace.subscription)
         && after("resourceGroups").eq_ignore_ascii_case(&workspace.resource_group)
         && after("workspaces").eq_ignore_ascii_case(&workspace.name);
     if !same {
-        return Err(bad_request("Related resource and incident should belong to the same workspace."));
+        return Err(bad_request(format!("Related resource and {of} should belong to the same workspace.")));
     }
     Ok((kind, name))
+}
+
+/// An incident is related to alerts and bookmarks.
+fn related(collection: &str) -> Option<RelatedKind> {
+    match collection.to_ascii_lowercase().as_str() {
+        "entities" => Some(RelatedKind::Alert),
+        "bookmarks" => Some(RelatedKind::Bookmark),
+        _ => None,
+    }
 }

@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &str = "number, id, etag, created, modified, severity,
      classification_reason, classification_comment, owner_object_id, owner_email, owner_assigned_to, \
      owner_user_principal_name, first_activity, last_activity, run, event, playbook, version, report, title, tags, \
      description, owner_type, created_by, comments, alerts, bookmarks, alert_products, tactics, techniques, \
-     analytic_rules, merged_into";
+     analytic_rules, merged_into, team";
 
 /// The incident of a draft, under the next number; [`insert`] makes it one. A name that is taken gives way to another one:
 /// it derives from its run, and somebody may have used it by hand.
@@ -76,6 +76,7 @@ pub(super) fn made(
         provenance,
         summary: Summary::default(),
         merged_into: None,
+        team: None,
     })
 }
 
@@ -149,13 +150,14 @@ fn list_text(list: &[String]) -> Result<Option<String>, StoreError> {
 }
 
 /// The columns that may change.
-fn changing(incident: &Incident) -> Result<[(&'static str, Value); 25], StoreError> {
+fn changing(incident: &Incident) -> Result<[(&'static str, Value); 26], StoreError> {
     fn name<T>(name: Option<T>, text: fn(T) -> &'static str) -> Value {
         name.map(text).map(str::to_owned).into()
     }
     let micros = |at: Option<DateTime<Utc>>| Value::from(at.map(|at| at.timestamp_micros()));
     let list = |list: &[String]| list_text(list).map(Value::from);
     let (owner, summary) = (&incident.owner, &incident.summary);
+    let team = incident.team.as_ref().map(codec::to_json).transpose()?;
     Ok([
         ("etag", incident.etag.as_bytes().to_vec().into()),
         ("modified", micros(Some(incident.modified))),
@@ -182,6 +184,7 @@ fn changing(incident: &Incident) -> Result<[(&'static str, Value); 25], StoreErr
         ("techniques", list(&summary.techniques)?),
         ("analytic_rules", list(&summary.analytic_rules)?),
         ("merged_into", incident.merged_into.map(codec::int).into()),
+        ("team", team.into()),
     ])
 }
 
@@ -269,6 +272,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
             analytic_rules: list(32)?,
         },
         merged_into: row.get::<_, Option<i64>>(33)?.map(codec::count),
+        team: codec::json(row, 34)?,
     })
 }
 

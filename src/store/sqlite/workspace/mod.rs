@@ -14,6 +14,7 @@ mod related;
 mod relations;
 mod search;
 mod tasks;
+mod team;
 mod writing;
 
 pub(super) use events::tell_created;
@@ -116,6 +117,11 @@ impl IncidentStore for SqliteStore {
         let incident = incident.clone();
         self.ask(move |connection| of(connection, &incident, |number| alerts::entities_of_incident(connection, number)))
             .await
+    }
+
+    async fn bookmark_relations(&self, bookmark: &ResourceName) -> Result<Vec<(ResourceName, Relation)>, StoreError> {
+        let bookmark = bookmark.clone();
+        self.ask(move |connection| relations::of_bookmark(connection, &bookmark)).await
     }
 
     async fn incidents_of(&self, related: &ResourceName) -> Result<Vec<Incident>, StoreError> {

@@ -46,6 +46,19 @@ pub(super) fn all(connection: &Connection, incident: u64) -> Result<Vec<Relation
     Ok(connection.prepare_cached(&sql)?.query_map([codec::int(incident)], relation)?.collect::<Result<_, _>>()?)
 }
 
+/// Those of incidents to a bookmark, oldest first, each with its incident's name.
+pub(super) fn of_bookmark(
+    connection: &Connection,
+    bookmark: &ResourceName,
+) -> Result<Vec<(ResourceName, Relation)>, StoreError> {
+    let mut rows = connection.prepare_cached(
+        "SELECT r.incident, r.name, r.etag, r.kind, r.related, r.created, i.id FROM relation r \
+         JOIN incident i ON i.number = r.incident WHERE r.related = ?1 AND r.kind = ?2 ORDER BY r.id",
+    )?;
+    let key = params![Named(bookmark.clone()), Name(RelatedKind::Bookmark)];
+    Ok(rows.query_map(key, |row| Ok((row.get::<_, Named>(6)?.0, relation(row)?)))?.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn put(
     connection: &Connection,
     plan: &mut Plan<'_>,

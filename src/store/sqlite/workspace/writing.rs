@@ -4,7 +4,7 @@ use super::{
     super::writer::Writing,
     alerts, comments, documents, incident, merge,
     plan::{Decided, Plan, Stop},
-    relations, tasks,
+    relations, tasks, team,
 };
 use crate::{
     incident::{ActivityKind, Change, Rejected, Write, Written},
@@ -60,6 +60,9 @@ fn written<'w>(writing: &mut Writing<'_>, plan: &mut Plan<'w>, change: &'w Chang
             relations::put(connection, plan, incident, name, (*kind, related), precondition)
         }
         Change::DeleteRelation { incident, name } => relations::delete(connection, plan, incident, name),
+        Change::CreateTeam { incident, id, name, description, who } => {
+            team::create(connection, plan, incident, *id, (name, description.as_deref()), who)
+        }
         Change::PutAlert { alert } => alerts::put(connection, plan, alert),
         Change::PutDocument { key, properties, precondition } => {
             documents::put(connection, plan, key, properties, precondition)
