@@ -21,7 +21,7 @@ actions:
 #[test]
 #[ignore = "needs Azure's SDK from PyPI (make azure-sdks) and openssl"]
 fn version_1_0_0_drives_larum_as_far_as_it_reaches() {
-    drive("1.0.0", &["entities", "incident tasks", "run_playbook"]);
+    drive("1.0.0", &["entities", "bookmark relations", "createTeam", "incident tasks", "run_playbook"]);
 }
 
 #[test]

@@ -337,6 +337,45 @@ def _():
         assert operations.get(*PLACE, entity.name).kind == entity.kind
 
 
+if needs(getattr(azure, "bookmark_relations", None), "bookmark relations"):
+
+    @step
+    def _():
+        """relations of a bookmark: create, seen from the incident, get, list, expand, delete"""
+        relations, name = azure.bookmark_relations, str(uuid.uuid4())
+        incident = get(ONE)
+        before = incident.additional_data.bookmarks_count
+        made = relations.create_or_update(*PLACE, BOOKMARK, name, m.Relation(related_resource_id=incident.id))
+        assert (made.name, made.related_resource_name, made.related_resource_id) == (name, ONE, incident.id), made
+        assert made.related_resource_type.lower() == "microsoft.securityinsights/incidents", made
+        assert azure.incident_relations.get(*PLACE, ONE, name).related_resource_name == BOOKMARK
+        now = get(ONE)
+        assert now.additional_data.bookmarks_count == before + 1 and now.etag != incident.etag
+        assert relations.get(*PLACE, BOOKMARK, name).etag == made.etag
+        assert [one.name for one in relations.list(*PLACE, BOOKMARK, top=1)] == [name]
+        found = azure.bookmark.expand(*PLACE, BOOKMARK, m.BookmarkExpandParameters(expansion_id=str(uuid.uuid4())))
+        assert {one.kind for one in found.value.entities} == {"Account", "Ip"}, found
+        counts = {(one.entity_kind, one.count) for one in found.meta_data.aggregations}
+        assert counts == {("Account", 1), ("Ip", 1)}, counts
+        other = m.Relation(related_resource_id=f"{incident.id}-not")
+        refused(ResourceNotFoundError, relations.create_or_update, *PLACE, BOOKMARK, str(uuid.uuid4()), other)
+        relations.delete(*PLACE, BOOKMARK, name)
+        refused(ResourceNotFoundError, relations.get, *PLACE, BOOKMARK, name)
+
+
+if needs(getattr(azure.incidents, "create_team", None), "createTeam"):
+
+    @step
+    def _():
+        """a team of the incident, once"""
+        made = azure.incidents.create_team(*PLACE, ONE, m.TeamProperties(team_name="Doors", team_description="Day"))
+        assert made.name == "Doors" and made.team_id and made.team_creation_time_utc, made
+        team = get(ONE).team_information
+        assert team.team_id == made.team_id and team.primary_channel_url == get(ONE).incident_url, team
+        again = m.TeamProperties(team_name="Windows")
+        refused(ResourceExistsError, azure.incidents.create_team, *PLACE, ONE, again)
+
+
 if needs(getattr(azure, "incident_tasks", None), "incident tasks"):
 
     @step

@@ -39,6 +39,8 @@ async fn an_address_that_is_none_is_refused_as_azure_does() {
         ("POST", format!("{BASE}/incidents/nothing/entities?{VERSION}")),
         ("GET", format!("{BASE}/entities/none?{VERSION}")),
         ("GET", format!("{BASE}/bookmarks/none?{VERSION}")),
+        ("GET", format!("{BASE}/bookmarks/none/relations?{VERSION}")),
+        ("GET", format!("{BASE}/bookmarks/none/expand?{VERSION}")),
         ("GET", format!("{BASE}/automationRules/none?{VERSION}")),
         ("GET", format!("{BASE}/alertRules/none/actions/none?{VERSION}")),
         ("GET", format!("{BASE}/onboardingStates/other?{VERSION}")),

@@ -3,6 +3,7 @@
 
 mod attachments;
 mod bodies;
+mod bookmarks;
 mod curl;
 mod errors;
 mod examples;
@@ -10,6 +11,7 @@ mod kit;
 mod lists;
 mod openapi;
 mod own;
+mod teams;
 mod traps;
 
 #[allow(dead_code, reason = "the kit is made for forms, which need more of it")]

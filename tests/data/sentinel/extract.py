@@ -11,10 +11,10 @@ import json, os, posixpath, re, sys
 SPEC = sys.argv[1]
 HERE = os.path.dirname(os.path.abspath(__file__))
 PREVIEW, STABLE = "preview/2022-07-01-preview", "stable/2024-03-01"
-# Which operations of which file. Bookmarks' own relations and expansion are not part of the API that Larum speaks.
+# Which operations of which file.
 FILES = [
     (f"{PREVIEW}/Incidents.json", r"Incident(s|Comments|Relations)_"),
-    (f"{PREVIEW}/Bookmarks.json", r"Bookmarks_"),
+    (f"{PREVIEW}/Bookmarks.json", r"Bookmark(s|Relations)?_"),
     (f"{PREVIEW}/AutomationRules.json", r"(AutomationRules|Incidents)_"),
     (f"{PREVIEW}/AlertRules.json", r"Actions_"),
     (f"{PREVIEW}/OnboardingStates.json", r"SentinelOnboardingStates_"),
