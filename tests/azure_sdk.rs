@@ -33,7 +33,7 @@ fn version_2_0_0b2_drives_larum_as_far_as_it_reaches() {
 #[test]
 #[ignore = "needs Azure's SDK from PyPI (make azure-sdks) and openssl"]
 fn version_2_0_0b4_the_newest_drives_larum_as_far_as_it_reaches() {
-    drive("2.0.0b4", &["run_playbook's answer"]);
+    drive("2.0.0b4", &["createTeam", "run_playbook's answer"]);
 }
 
 /// Runs `tests/azure/drive.py` under a version of the SDK. `beyond` is what that version has no operations for.
