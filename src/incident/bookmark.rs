@@ -132,7 +132,7 @@ mod tests {
     use crate::incident::{Actor, DocumentKey, DocumentKind, ResourceName};
 
     /// Kinds and properties of the entities, without the friendly names.
-    fn named(result: &Value, mappings: Value) -> Vec<Value> {
+    fn named(result: &Value, mappings: &Value) -> Vec<Value> {
         let text = result.as_str().map_or_else(|| result.to_string(), str::to_owned);
         let bookmark = Document {
             key: DocumentKey { kind: DocumentKind::Bookmark, parent: None, name: ResourceName::Text("b".into()) },
@@ -178,7 +178,7 @@ mod tests {
             ("RegistryValue", "Value", "1", json!({"valueData": "1"})),
         ];
         for (kind, identifier, value, properties) in table {
-            let found = named(&json!("no JSON"), json!([mapping(kind, &[(identifier, value)])]));
+            let found = named(&json!("no JSON"), &json!([mapping(kind, &[(identifier, value)])]));
             assert_eq!(found.len(), 1, "{kind} {identifier}");
             assert_eq!(found[0][1], properties, "{kind} {identifier}");
         }
@@ -191,9 +191,9 @@ mod tests {
         ]);
         let by_column = json!([mapping("IP", &[("Address", "Ip")])]);
         let (seven, eight) = (json!(["Ip", {"address": "192.0.2.7"}]), json!(["Ip", {"address": "192.0.2.8"}]));
-        assert_eq!(named(&rows, by_column.clone()), [seven.clone(), eight]);
-        assert_eq!(named(&json!({"Ip": "192.0.2.7"}), by_column), [seven.clone()]);
-        assert_eq!(named(&rows, json!([mapping("IP", &[("Address", "192.0.2.7")])])), [seven]);
+        assert_eq!(named(&rows, &by_column), [seven.clone(), eight]);
+        assert_eq!(named(&json!({"Ip": "192.0.2.7"}), &by_column), std::slice::from_ref(&seven));
+        assert_eq!(named(&rows, &json!([mapping("IP", &[("Address", "192.0.2.7")])])), [seven]);
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
             json!([{"entityType": "Account", "fieldMappings": [{"identifier": "Name"}]}]),
         ];
         for mappings in nothing {
-            assert_eq!(named(&json!({}), mappings.clone()), Vec::<Value>::new(), "{mappings}");
+            assert_eq!(named(&json!({}), &mappings), Vec::<Value>::new(), "{mappings}");
         }
     }
 }

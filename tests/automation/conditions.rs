@@ -47,6 +47,7 @@ fn incident(given: &Value) -> Incident {
             ..Summary::default()
         },
         merged_into: None,
+        team: None,
     }
 }
 

@@ -123,6 +123,7 @@ through! {
     alerts_of(incident: &IncidentRef) -> Option<Vec<Alert>>;
     bookmarks_of(incident: &IncidentRef) -> Option<Vec<Document>>;
     entities_of(incident: &IncidentRef) -> Option<Vec<Entity>>;
+    bookmark_relations(bookmark: &ResourceName) -> Vec<(ResourceName, Relation)>;
     incidents_of(related: &ResourceName) -> Vec<Incident>;
     alert(name: &ResourceName) -> Option<Alert>;
     alerts(listing: Listing) -> Page<Alert>;

@@ -119,6 +119,10 @@ impl IncidentStore for Dying {
         self.inner.entities_of(incident).await
     }
 
+    async fn bookmark_relations(&self, bookmark: &ResourceName) -> Result<Vec<(ResourceName, Relation)>, StoreError> {
+        self.inner.bookmark_relations(bookmark).await
+    }
+
     async fn incidents_of(&self, related: &ResourceName) -> Result<Vec<Incident>, StoreError> {
         self.inner.incidents_of(related).await
     }
