@@ -6,6 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use chrono::Utc;
 use larum::{
+    action::Identity,
     incident::{Draft, Provenance},
     store::{
         SqliteStore, Store, Version,
@@ -81,7 +82,8 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
         draft: Box::new(draft),
         provenance,
         at: Utc::now(),
-        id: Uuid::new_v4(),
+        // As the action names it.
+        id: Identity::of(run, "create").uuid_by_age(run, "incident"),
         causes: vec![],
         event: Box::new(|incident| format!("{} {}", incident.number, "x".repeat(1_500)).into_bytes()),
     });
