@@ -184,7 +184,8 @@ pub struct Incident {
     pub summary: Summary,
     /// The number of the incident that this one was merged into.
     pub merged_into: Option<u64>,
-    #[serde(default)]
+    /// The team that works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<Team>,
 }
 
