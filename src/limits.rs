@@ -338,7 +338,14 @@ pub const RULE_CONDITION_NESTING: usize = 8;
 pub const RULE_ACTIONS: usize = 20;
 /// Playbooks and rules that may lead to one another's start before nothing more is started: a chain this long is a circle
 /// that changes its shape, since none of them is started twice.
-pub const CAUSES: usize = 32;
+pub const CAUSES: usize = 8;
+/// Playbooks and rules that an incident's changes by other playbooks and rules may start until somebody else changes it:
+/// a few that all hear one another would start each other in every order there is.
+pub const CAUSED_STARTS: u32 = 64;
+/// Incidents whose started playbooks and rules are counted at once, for the sake of memory.
+pub const CAUSED_STARTS_INCIDENTS: usize = 10_000;
+/// How often the log says again that events of the workspace have to wait.
+pub const EVENTS_WAIT_TOLD: Duration = Duration::from_secs(300);
 /// Characters of one `$filter` or `$orderby`: some hundred conditions, more than an address can carry to most servers.
 pub const FILTER_CHARS: usize = 32_768;
 /// Characters of a `$filter` that an error repeats.

@@ -71,6 +71,9 @@ pub struct Metrics {
     pub effects: Family<EffectLabels, Counter>,
     /// Incidents made.
     pub incidents: Counter,
+    /// When the oldest event of the workspace happened that still waits to start playbooks and rules, in seconds since
+    /// 1970; 0 when none waits.
+    pub oldest_event: Gauge,
     /// 1 while the mailbox answers, 0 while it does not.
     pub mailbox_up: Family<MailboxLabels, Gauge>,
     /// When the mailbox last answered, in seconds since 1970.
@@ -93,6 +96,7 @@ impl Default for Metrics {
             active_runs: Gauge::default(),
             effects: Family::default(),
             incidents: Counter::default(),
+            oldest_event: Gauge::default(),
             mailbox_up: Family::default(),
             mailbox_heard: Family::default(),
             mailbox_faults: Family::default(),
@@ -104,6 +108,11 @@ impl Default for Metrics {
         registry.register("active_runs", "Runs in memory now", metrics.active_runs.clone());
         registry.register("effects", "Attempts of effects, by action and status", metrics.effects.clone());
         registry.register("incidents", "Incidents made", metrics.incidents.clone());
+        registry.register(
+            "workspace_oldest_event_timestamp_seconds",
+            "When the oldest event that waits to start playbooks and rules happened, 0 for none",
+            metrics.oldest_event.clone(),
+        );
         registry.register("mailbox_up", "1 while the mailbox answers", metrics.mailbox_up.clone());
         registry.register(
             "mailbox_last_heard_timestamp_seconds",

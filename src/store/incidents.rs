@@ -153,13 +153,15 @@ pub enum Subject {
     Incident { incident: Box<Incident>, what: ActivityKind },
     /// An alert came in.
     Alert { alert: ResourceName },
+    /// What is kept of it cannot be read; the number of its incident, where that can.
+    Unreadable { incident: Option<u64>, because: String },
 }
 
 /// How an event is dealt with.
 #[derive(Debug)]
 pub struct Settlement {
     pub seq: i64,
-    /// In order. One that is rejected changes nothing and hinders nothing else.
+    /// In order. One that is rejected changes nothing and hinders nothing else; the incident's log says so.
     pub writes: Vec<Write>,
     pub intake: Option<Intake>,
 }

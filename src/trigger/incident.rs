@@ -11,7 +11,7 @@ use crate::{
     engine::Live,
     incident::{
         ActivityKind, Actor, Alert, Causes, Change, Comment, Entity, Incident, IncidentRef, RelatedKind, Workspace,
-        Write, provider_id,
+        Write, automation::added_tactics, provider_id,
     },
     limits,
     store::{
@@ -114,7 +114,7 @@ fn updates(
     by: &Actor,
 ) -> Value {
     let mut fields: Vec<&str> = Vec::new();
-    let (mut alerts, mut comments, mut tactics, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut alerts, mut comments, mut tactics, mut labels) = (Vec::new(), Vec::new(), Vec::<String>::new(), Vec::new());
     match what {
         ActivityKind::Updated { changes } => {
             fields.extend(changes.iter().map(|change| change.field.as_str()));
@@ -131,11 +131,9 @@ fn updates(
         }
         ActivityKind::Related { kind: RelatedKind::Alert, related } => {
             fields.push("alerts");
-            let (added, before): (Vec<&Alert>, Vec<&Alert>) =
-                around.alerts.iter().partition(|alert| alert.name == *related);
-            let before: Vec<String> = before.into_iter().flat_map(Alert::tactics).collect();
-            tactics.extend(added.iter().flat_map(|alert| alert.tactics()).filter(|tactic| !before.contains(tactic)));
-            alerts.extend(added.iter().map(|alert| alert.to_resource(workspace)));
+            tactics = added_tactics(&around.alerts, related);
+            let added = around.alerts.iter().filter(|alert| alert.name == *related);
+            alerts.extend(added.map(|alert| alert.to_resource(workspace)));
         }
         ActivityKind::Related { .. } => fields.push("bookmarks"),
         ActivityKind::Merged { .. } => fields.push("mergedIncidents"),
@@ -196,9 +194,14 @@ pub async fn run(
             run: started.run,
         };
         let note = Write { by, causes: Causes::new(), at, etag: Uuid::new_v4(), change };
-        if let Err(rejected) = door.store.write(note).await? {
-            tracing::warn!(incident = incident.number, %rejected, "the incident's log does not say that a run was asked for");
-        }
+        // The run goes on whatever becomes of the note, so who asked is told that it does.
+        let because = match door.store.write(note).await {
+            Ok(Ok(_)) => return Ok(verdict),
+            Ok(Err(rejected)) => rejected.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let (incident, run) = (incident.number, started.run);
+        tracing::error!(incident, %run, because, "the incident's log does not say that a run was asked for");
     }
     Ok(verdict)
 }

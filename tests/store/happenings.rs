@@ -24,7 +24,7 @@ impl Kit {
     async fn told(&self) -> Vec<(u64, String, ActivityKind)> {
         let incidents = self.events().await.into_iter().filter_map(|event| match event.subject {
             Subject::Incident { incident, what } => Some((incident.number, incident.title, what)),
-            Subject::Alert { .. } => None,
+            Subject::Alert { .. } | Subject::Unreadable { .. } => None,
         });
         incidents.collect()
     }

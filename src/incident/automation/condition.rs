@@ -6,7 +6,7 @@ use super::{
     Property,
     property::{SEVERITIES, STATUSES},
 };
-use crate::incident::{ActivityKind, Actor, Alert, Entity, Incident, Owner, RelatedKind};
+use crate::incident::{ActivityKind, Actor, Alert, Entity, Incident, Owner, RelatedKind, ResourceName};
 
 /// What a rule's conditions look at.
 #[derive(Debug, Clone, Copy)]
@@ -222,14 +222,21 @@ impl Added {
             }),
             (Self::Alerts, ActivityKind::Related { kind, .. }) => *kind == RelatedKind::Alert,
             (Self::Tactics, ActivityKind::Related { kind: RelatedKind::Alert, related }) => {
-                let (new, old): (Vec<&Alert>, Vec<&Alert>) =
-                    scene.alerts.iter().partition(|alert| alert.name == *related);
-                let old: Vec<String> = old.into_iter().flat_map(Alert::tactics).collect();
-                new.into_iter().flat_map(Alert::tactics).any(|tactic| !old.contains(&tactic))
+                !added_tactics(scene.alerts, related).is_empty()
             }
             _ => false,
         }
     }
+}
+
+/// The tactics that an alert brought to an incident, whose alerts are given oldest relation first. Those that came after
+/// it, before its event was dealt with, take nothing from it.
+#[must_use]
+pub fn added_tactics(alerts: &[Alert], added: &ResourceName) -> Vec<String> {
+    let before: Vec<String> =
+        alerts.iter().take_while(|alert| alert.name != *added).flat_map(Alert::tactics).collect();
+    let new = alerts.iter().filter(|alert| alert.name == *added).flat_map(Alert::tactics);
+    new.filter(|tactic| !before.contains(tactic)).collect()
 }
 
 impl Scene<'_> {

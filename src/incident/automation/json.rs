@@ -227,7 +227,8 @@ fn patch(given: &At<'_>) -> Result<Patch, RuleFault> {
             ClassificationReason::as_str,
         )?,
         classification_comment: given.optional_text("classificationComment")?,
-        owner: owner.transpose()?,
+        // Clients write out the members of an owner they do not mean to set; one of nulls alone changes nothing.
+        owner: owner.transpose()?.filter(|owner| *owner != Owner::default()),
         add_tags: labels,
         ..Patch::default()
     })

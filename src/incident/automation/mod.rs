@@ -8,7 +8,7 @@ mod property;
 
 use chrono::{DateTime, Utc};
 
-pub use condition::{Added, Changed, Condition, Direction, Each, Items, Operator, Scene};
+pub use condition::{Added, Changed, Condition, Direction, Each, Items, Operator, Scene, added_tactics};
 pub use json::RuleFault;
 pub use property::{PROPERTIES, Property};
 

@@ -25,7 +25,13 @@ pub(super) fn actions(
     let items = given.list(faults).unwrap_or_default();
     let read = items.into_iter().enumerate().filter_map(|(at, item)| {
         places.note(format!("{path}[{at}]"), item.span());
-        action(item, runs, faults)
+        let before = faults.count();
+        let read = action(item, runs, faults);
+        if read.is_none() && faults.count() == before {
+            let help = "it is one of `modify`, `run_playbook` or `add_task`";
+            faults.add_with(codes::MISSING_KEY, item.span(), "an action says what it does", Some(help.into()));
+        }
+        read
     });
     read.collect()
 }
@@ -41,7 +47,6 @@ fn action(item: Given<'_>, runs: &mut Vec<(String, Range<usize>)>, faults: &mut 
             faults.add(codes::EXCLUSIVE_KEYS, second.key_span(), message);
             return None;
         }
-        // What stands there instead was reported, if anything does.
         [] => return None,
     };
     match kind.key {

@@ -28,6 +28,8 @@ const ITEMS: &[(&str, Items)] = &[
     ("labels", Items::Labels),
 ];
 
+const COMPARE: &str = "compare it: `equals`, `contains`, `starts_with`, `ends_with`, or `not_` and one of these";
+
 /// The words that say what a condition looks at, one for each condition.
 const KINDS: &[&str] = &["property", "changed", "added", "any_item", "all_items", "all", "any"];
 /// The words beside them that are no operators.
@@ -50,7 +52,13 @@ pub(super) fn conditions(
     let read = items.into_iter().enumerate().filter_map(|(at, item)| {
         let path = format!("{path}[{at}]");
         places.note(path.clone(), item.span());
-        condition(item, &path, depth, places, faults)
+        let before = faults.count();
+        let read = condition(item, &path, depth, places, faults);
+        if read.is_none() && faults.count() == before {
+            // A condition that got lost would let the rule act on everything.
+            faults.add(codes::RULE, item.span(), "this condition says nothing");
+        }
+        read
     });
     read.collect()
 }
@@ -97,8 +105,7 @@ fn condition(item: Given<'_>, path: &str, depth: usize, places: &mut Places, fau
             if let Some(span) = missing
                 && faults.count() == before
             {
-                let help = "compare it: `equals`, `contains`, `starts_with`, `ends_with`, or `not_` and one of these";
-                faults.add_with(codes::MISSING_KEY, span, "the property is not compared", Some(help.into()));
+                faults.add_with(codes::MISSING_KEY, span, "the property is not compared", Some(COMPARE.into()));
             }
             let property = property(kind, faults);
             let (_, operator, values) = compared?;
@@ -173,7 +180,11 @@ fn compared_side(given: Given<'_>, faults: &mut Faults) -> Option<(Operator, Vec
     }
     let mut fields = given.fields("a comparison", faults)?;
     let compared = comparison(&mut fields, faults);
+    let before = faults.count();
     fields.finish(faults);
+    if compared.is_none() && faults.count() == before {
+        faults.add_with(codes::MISSING_KEY, given.span(), "the value is not compared", Some(COMPARE.into()));
+    }
     let (_, operator, values) = compared?;
     Some((operator, values))
 }

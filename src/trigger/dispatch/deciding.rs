@@ -9,13 +9,12 @@ use super::super::{
     alert,
     incident::{self, Surroundings},
     intake::{Arrival, Door},
-    rules::Rule,
 };
 use crate::{
     engine::Live,
     incident::{
-        ActivityKind, Actor, Alert, Cause, Causes, Change, Incident, IncidentRef, Patch, Precondition, TaskStatus,
-        Workspace, Write,
+        ActivityKind, Actor, Alert, Cause, Causes, Change, Incident, IncidentRef, Patch, Precondition,
+        ResourceName, TaskStatus, Workspace, Write,
         automation::{AutomationRule, RuleAction, Scene},
     },
     limits,
@@ -44,12 +43,20 @@ pub(super) struct Deciding<'d> {
     matter: Matter,
     writes: Vec<Write>,
     reports: Vec<Report>,
-    /// Playbooks the event starts: each once, whoever asks.
-    started: Vec<String>,
+    /// Playbooks the event starts or the guard bars: each once, whoever asks.
+    decided: Vec<String>,
+    /// Playbooks and rules that the incident's changes by others of them started since somebody else changed it.
+    spent: u32,
 }
 
 impl<'d> Deciding<'d> {
-    pub(super) fn new(door: &'d Door, workspace: &'d Workspace, event: &'d WorkspaceEvent, matter: Matter) -> Self {
+    pub(super) fn new(
+        door: &'d Door,
+        workspace: &'d Workspace,
+        event: &'d WorkspaceEvent,
+        matter: Matter,
+        spent: u32,
+    ) -> Self {
         let (at, library) = (door.clock.now(), door.library.current());
         Self {
             door,
@@ -60,34 +67,25 @@ impl<'d> Deciding<'d> {
             matter,
             writes: Vec::new(),
             reports: Vec::new(),
-            started: Vec::new(),
+            decided: Vec::new(),
+            spent,
         }
     }
 
-    /// What was decided.
-    pub(super) fn decided(self) -> (Vec<Write>, Vec<Report>) {
-        (self.writes, self.reports)
+    /// What was decided, and what is spent by now.
+    pub(super) fn decided(self) -> (Vec<Write>, Vec<Report>, u32) {
+        (self.writes, self.reports, self.spent)
     }
 
     /// Lets a rule act, if it looks at this event.
-    pub(super) fn rule(&mut self, Rule { name, rule }: &Rule) -> Result<(), StoreError> {
+    pub(super) fn rule(&mut self, name: &ResourceName, rule: &AutomationRule) -> Result<(), StoreError> {
         let name = name.to_string();
-        let rule = match rule {
-            Ok(rule) => rule,
-            Err(fault) => {
-                let cause = Cause::Rule(name.clone());
-                tracing::error!(rule = name, %fault, "a kept automation rule cannot be read; write it anew or delete it");
-                self.not_started(&Actor::Larum, &cause, format!("it cannot be read: {fault}"));
-                return Ok(());
-            }
-        };
         if !rule.is_in_force(self.at) || !self.matches(rule) {
             return Ok(());
         }
         let cause = Cause::Rule(name.clone());
         let by = Actor::Rule { rule: name, name: rule.display_name.clone() };
-        if let Some(because) = self.guard(&cause) {
-            self.not_started(&by, &cause, because);
+        if self.is_barred(&by, &cause).is_some() {
             return Ok(());
         }
         let causes: Causes = self.event.causes.iter().cloned().chain([cause]).collect();
@@ -96,7 +94,7 @@ impl<'d> Deciding<'d> {
                 RuleAction::ModifyProperties(patch) => self.modify(&by, &causes, patch),
                 RuleAction::AddIncidentTask { title, description } => {
                     let (title, description) = (title.clone(), description.clone());
-                    self.change(&by, &causes, |incident| Change::PutTask {
+                    let etag = self.change(&by, &causes, |incident| Change::PutTask {
                         incident,
                         name: Uuid::now_v7().into(),
                         title,
@@ -104,6 +102,10 @@ impl<'d> Deciding<'d> {
                         status: TaskStatus::New,
                         precondition: Precondition::default(),
                     });
+                    let at = self.at;
+                    if let (Matter::Incident { incident, .. }, Some(etag)) = (&mut self.matter, etag) {
+                        (incident.etag, incident.modified) = (etag, at);
+                    }
                 }
                 RuleAction::RunPlaybook { resource, .. } => {
                     self.run_playbook(&by, &causes, RuleAction::playbook_of(resource))?;
@@ -118,8 +120,7 @@ impl<'d> Deciding<'d> {
         let mut listening = Vec::new();
         for live in self.library.clone().iter() {
             let name = &live.playbook.name;
-            if self.listens(live) && !self.started.contains(name) {
-                self.started.push(name.clone());
+            if self.listens(live) && !self.decided.contains(name) {
                 listening.push(live.clone());
             }
         }
@@ -146,15 +147,45 @@ impl<'d> Deciding<'d> {
         }
     }
 
-    /// A playbook's start, or why it is not started.
+    /// A playbook's start, or why it is not started: because its conditions are not met, or because the guard bars what
+    /// would start otherwise.
     fn decision(&mut self, live: &Live, event: Uuid, outputs: &str) -> Result<Listening, StoreError> {
-        let playbook = live.playbook.name.clone();
-        let cause = Cause::Playbook(playbook.clone());
-        if let Some(because) = self.guard(&cause) {
-            self.not_started(&Actor::Larum, &cause, because.clone());
-            return Ok(Listening { playbook, decision: Decision::Skip { because } });
+        let listening = self.door.start(live, &Arrival { kind: self.kind(), event, outputs, at: self.at })?;
+        if matches!(listening.decision, Decision::Skip { .. }) {
+            return Ok(listening);
         }
-        self.door.start(live, &Arrival { kind: self.kind(), event, outputs, at: self.at })
+        let playbook = listening.playbook.clone();
+        self.decided.push(playbook.clone());
+        Ok(match self.is_barred(&Actor::Larum, &Cause::Playbook(playbook.clone())) {
+            Some(because) => Listening { playbook, decision: Decision::Skip { because } },
+            None => listening,
+        })
+    }
+
+    /// Whether the guard keeps `cause` from being started by this event, and why. The incident's log says so; what is
+    /// not barred is counted.
+    fn is_barred(&mut self, by: &Actor, cause: &Cause) -> Option<String> {
+        if let Some(because) = self.guard(cause) {
+            self.not_started(by, cause, because.clone());
+            return Some(because);
+        }
+        if self.event.causes.is_empty() {
+            return None;
+        }
+        self.spent += 1;
+        let most = limits::CAUSED_STARTS;
+        if self.spent <= most {
+            return None;
+        }
+        let because = format!(
+            "{most} playbooks and rules were started by one another's changes of this incident, and no more may follow \
+             until somebody else changes it"
+        );
+        // Once: every further start would fill the log with the same.
+        if self.spent == most + 1 {
+            self.not_started(by, cause, because.clone());
+        }
+        Some(because)
     }
 
     /// Why the guard keeps `cause` from being started by this event.
@@ -251,10 +282,9 @@ impl<'d> Deciding<'d> {
             return Ok(());
         }
         let name = live.playbook.name.clone();
-        if self.started.contains(&name) {
+        if self.decided.contains(&name) {
             return Ok(());
         }
-        self.started.push(name.clone());
         let (event, payload) = self.payload();
         let outputs = incident::outputs(&payload, causes);
         let listening = self.decision(live, event, &outputs)?;

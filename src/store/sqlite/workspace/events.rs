@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -13,7 +14,7 @@ use super::{
     writing::perform,
 };
 use crate::{
-    incident::{ActivityKind, Actor, Causes, Incident},
+    incident::{ActivityKind, Actor, Cause, Causes, Change, Incident, Rejected, Write, Written},
     store::{
         StoreError,
         incidents::{Settled, Settlement, Subject, WorkspaceEvent},
@@ -31,6 +32,8 @@ pub(super) fn add(
     let (alert, incident, what) = match subject {
         Subject::Alert { alert } => (Some(Named(alert.clone())), None, None),
         Subject::Incident { incident, what } => (None, Some(codec::to_dense(incident)?), Some(codec::to_dense(what)?)),
+        // Only reading makes these.
+        Subject::Unreadable { because, .. } => return Err(StoreError::Failed(because.as_str().into())),
     };
     writing
         .connection
@@ -60,7 +63,21 @@ pub(super) fn list(connection: &Connection, limit: usize) -> Result<Vec<Workspac
     let mut rows = connection.prepare_cached(
         "SELECT seq, at, by, causes, alert, incident, what FROM workspace_event ORDER BY seq LIMIT ?1",
     )?;
-    Ok(rows.query_map([codec::limit(limit)], event)?.collect::<Result<_, _>>()?)
+    let readable = |row: &Row<'_>| event(row).or_else(|error| unreadable(row, &error));
+    Ok(rows.query_map([codec::limit(limit)], readable)?.collect::<Result<_, _>>()?)
+}
+
+/// An event that cannot be read keeps no other from being dealt with.
+fn unreadable(row: &Row<'_>, error: &rusqlite::Error) -> rusqlite::Result<WorkspaceEvent> {
+    let incident = codec::dense_json::<serde_json::Value>(row, 5).ok().flatten();
+    let incident = incident.and_then(|incident| incident.get("number")?.as_u64());
+    Ok(WorkspaceEvent {
+        seq: row.get(0)?,
+        at: row.get::<_, At>(1).map_or(DateTime::UNIX_EPOCH, |At(at)| at),
+        by: Actor::Larum,
+        causes: Causes::new(),
+        subject: Subject::Unreadable { incident, because: error.to_string() },
+    })
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<WorkspaceEvent> {
@@ -87,7 +104,7 @@ pub(super) async fn settle(store: &SqliteStore, settlement: Settlement) -> Resul
     // What is packed comes back, so that its files stay pinned until the commit.
     let work = move |writing: &mut Writing<'_>| {
         let settled = if take(writing, seq)? {
-            let written = writes.iter().map(|write| perform(writing, write)).collect::<Result<_, _>>()?;
+            let written = writes.iter().map(|write| told(writing, write)).collect::<Result<_, _>>()?;
             let verdicts = match &intake {
                 Some((intake, reports)) => intake::accept(writing, intake, reports)?,
                 None => Vec::new(),
@@ -99,6 +116,23 @@ pub(super) async fn settle(store: &SqliteStore, settlement: Settlement) -> Resul
         Ok((settled, intake))
     };
     store.write(work).await.map(|(settled, _)| settled)
+}
+
+/// Does what a rule wants. When that is rejected, the incident's log says so in the same transaction.
+fn told(writing: &mut Writing<'_>, write: &Write) -> Result<Result<Written, Rejected>, StoreError> {
+    let written = perform(writing, write)?;
+    if let (Err(rejected), Actor::Rule { rule, .. }) = (&written, &write.by)
+        && let Change::PatchIncident { incident, .. } | Change::PutTask { incident, .. } = &write.change
+    {
+        let change = Change::NoteNotStarted {
+            incident: incident.clone(),
+            name: Cause::Rule(rule.clone()).to_string(),
+            because: format!("what it wanted was not done: {rejected}"),
+        };
+        // An incident that is gone has a log of its own end.
+        let _ = perform(writing, &Write { etag: Uuid::new_v4(), change, ..write.clone() })?;
+    }
+    Ok(written)
 }
 
 /// Forgets an event; `false` when it was forgotten before.
