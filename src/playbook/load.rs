@@ -100,18 +100,22 @@ pub fn load_files(
     let mut taken = Taken::default();
     let mut playbooks = Vec::new();
     let mut rules = Vec::new();
+    let mut broken = Vec::new();
     for path in files(paths, &mut faults) {
         match file(&path, &compiled, config, vocabulary, &mut taken) {
             Ok(File::Playbook(loaded)) => playbooks.push(*loaded),
             Ok(File::Rule(read, source)) => rules.push((read, source)),
-            Err(more) => faults.extend(more),
+            Err(more) => {
+                faults.extend(more);
+                broken.push(name_in(&path));
+            }
         }
     }
-    // A rule may run what is not among these files, or what is at fault itself: only where all is known, it is looked up.
-    if faults.is_empty() && !playbooks.is_empty() {
+    // A rule alone may run what is not among these files; and what is at fault itself is not missing.
+    if !playbooks.is_empty() {
         rules.retain(|(read, source)| {
             let mut more = Faults::new(source);
-            rule::playbooks(read, &playbooks, &mut more);
+            rule::playbooks(read, &playbooks, &broken, &mut more);
             let good = more.count() == 0;
             faults.extend(more.into_sorted());
             good
@@ -119,6 +123,18 @@ pub fn load_files(
     }
     diagnostic::sort(&mut faults);
     Loading { playbooks, rules: rules.into_iter().map(|(read, _)| read.file).collect(), faults }
+}
+
+/// What a file that is at fault seems to call its playbook; empty when that cannot be told.
+fn name_in(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let is_rule = || text.lines().any(|line| line.starts_with("automation_rule:"));
+    match text.lines().find_map(|line| line.strip_prefix("name:")) {
+        Some(name) => name.trim().trim_matches(['"', '\'']).to_owned(),
+        // No playbook can have this name.
+        None if is_rule() => "/".to_owned(),
+        None => String::new(),
+    }
 }
 
 /// What a file holds.

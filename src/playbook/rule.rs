@@ -182,8 +182,9 @@ fn instant(given: Given<'_>, faults: &mut Faults) -> Option<DateTime<Utc>> {
     instant.map(Into::into)
 }
 
-/// Every playbook that the rule runs must be among `playbooks` and have the trigger for it.
-pub(super) fn playbooks(read: &Read, playbooks: &[Loaded], faults: &mut Faults) {
+/// Every playbook that the rule runs must be among `playbooks` and have the trigger for it. Those called `broken` are at
+/// fault themselves, and one without a name may be any.
+pub(super) fn playbooks(read: &Read, playbooks: &[Loaded], broken: &[String], faults: &mut Faults) {
     for (name, span) in &read.runs {
         let known = || playbooks.iter().map(|loaded| &loaded.playbook);
         let found = known().find(|playbook| playbook.name.eq_ignore_ascii_case(name));
@@ -202,6 +203,7 @@ pub(super) fn playbooks(read: &Read, playbooks: &[Loaded], faults: &mut Faults) 
                 let message = format!("`{name}` has the trigger `{kind}`; this rule runs playbooks with `{wanted}`");
                 (message, Some(format!("write `{wanted}: {{on: []}}` there to leave its start to rules")))
             }
+            None if broken.iter().any(|broken| broken.is_empty() || broken.eq_ignore_ascii_case(name)) => continue,
             None => {
                 let near = nearest(name, known().map(|playbook| playbook.name.as_str()));
                 (format!("there is no playbook `{name}`"), near.map(|near| format!("did you mean `{near}`?")))

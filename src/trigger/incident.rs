@@ -114,7 +114,8 @@ fn updates(
     by: &Actor,
 ) -> Value {
     let mut fields: Vec<&str> = Vec::new();
-    let (mut alerts, mut comments, mut tactics, mut labels) = (Vec::new(), Vec::new(), Vec::<String>::new(), Vec::new());
+    let (mut alerts, mut comments, mut tactics, mut labels) =
+        (Vec::new(), Vec::new(), Vec::<String>::new(), Vec::new());
     match what {
         ActivityKind::Updated { changes } => {
             fields.extend(changes.iter().map(|change| change.field.as_str()));

@@ -77,6 +77,11 @@ impl House {
         Self { folder, living }
     }
 
+    /// The file of the database.
+    pub fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("data/larum.db")
+    }
+
     pub fn store(&self) -> &SqliteStore {
         &self.living.disk
     }

@@ -256,3 +256,52 @@ actions:
     house.quiet().await;
     assert_eq!(house.runs().await.len(), 1);
 }
+
+/// Two rules run or raise; the playbook's condition is met only after the second.
+#[tokio::test]
+async fn a_playbook_that_a_rule_could_not_start_yet_starts_by_its_own_trigger() {
+    let house = House::new(&["
+name: urgent
+trigger: {incident: {on: created, when: \"@equals(trigger.object.properties.severity, 'High')\"}}
+actions:
+  - {id: say, action: add_comment, with: {message: urgent}}
+"])
+    .await;
+    house
+        .rule("early", rule(1, "Created", json!([]), json!([{"RunPlaybook": {"logicAppResourceId": "urgent"}}])))
+        .await;
+    house.rule("raise", rule(2, "Created", json!([]), json!([{"ModifyProperties": {"severity": "High"}}]))).await;
+    house.create(draft("Door", Severity::Low)).await;
+    house.quiet().await;
+    assert_eq!(house.ran().await, ["urgent Succeeded"]);
+}
+
+#[tokio::test]
+async fn a_playbook_after_a_task_is_delivered_the_etag_that_the_task_gave() {
+    let house = House::new(&[
+        "name: told\ntrigger: {incident: {on: []}}\nactions:\n  - {id: say, action: compose, with: {inputs: x}}\n",
+    ])
+    .await;
+    let actions = json!([{"AddIncidentTask": {"title": "Look"}}, {"RunPlaybook": {"logicAppResourceId": "told"}}]);
+    house.rule("task", rule(1, "Created", json!([]), actions)).await;
+    house.create(draft("Door", Severity::Low)).await;
+    house.quiet().await;
+    let etag = house.delivered(0).await["object"]["etag"].as_str().unwrap().trim_matches('"').to_owned();
+    assert_eq!(etag, house.incident(1).await.etag.to_string());
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_stops_none_behind_it() {
+    let house = House::new(&[
+        "name: told\ntrigger: {incident: {on: created}}\nactions:\n  - {id: say, action: compose, with: {inputs: x}}\n",
+    ])
+    .await;
+    let database = rusqlite::Connection::open(house.database()).unwrap();
+    let sql =
+        "INSERT INTO workspace_event (at, by, causes, alert, incident, what) VALUES (0, '?', '?', NULL, x'00', x'00')";
+    database.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    database.execute(sql, []).unwrap();
+    house.create(draft("Door", Severity::Low)).await;
+    house.quiet().await;
+    assert_eq!(house.ran().await, ["told Succeeded"]);
+}

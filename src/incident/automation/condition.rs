@@ -233,8 +233,7 @@ impl Added {
 /// it, before its event was dealt with, take nothing from it.
 #[must_use]
 pub fn added_tactics(alerts: &[Alert], added: &ResourceName) -> Vec<String> {
-    let before: Vec<String> =
-        alerts.iter().take_while(|alert| alert.name != *added).flat_map(Alert::tactics).collect();
+    let before: Vec<String> = alerts.iter().take_while(|alert| alert.name != *added).flat_map(Alert::tactics).collect();
     let new = alerts.iter().filter(|alert| alert.name == *added).flat_map(Alert::tactics);
     new.filter(|tactic| !before.contains(tactic)).collect()
 }
@@ -256,5 +255,30 @@ impl Scene<'_> {
             }
         }
         details
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tactic_is_new_with_the_first_alert_that_has_it_also_when_events_queue() {
+        let alert = |name: &str, tactics: &[&str]| Alert {
+            name: ResourceName::parse(name).unwrap(),
+            etag: uuid::Uuid::nil(),
+            title: name.into(),
+            severity: crate::incident::Severity::Low,
+            received: chrono::DateTime::UNIX_EPOCH,
+            properties: json!({"tactics": tactics}).as_object().unwrap().clone(),
+            entities: Vec::new(),
+        };
+        let alerts = [alert("a", &["Impact"]), alert("b", &["Impact", "Discovery"]), alert("c", &["Discovery"])];
+        let rows: [(&str, &[&str]); 4] = [("a", &["Impact"]), ("b", &["Discovery"]), ("c", &[]), ("d", &[])];
+        for (added, expected) in rows {
+            assert_eq!(added_tactics(&alerts, &ResourceName::parse(added).unwrap()), expected, "{added}");
+        }
     }
 }

@@ -13,8 +13,8 @@ use super::super::{
 use crate::{
     engine::Live,
     incident::{
-        ActivityKind, Actor, Alert, Cause, Causes, Change, Incident, IncidentRef, Patch, Precondition,
-        ResourceName, TaskStatus, Workspace, Write,
+        ActivityKind, Actor, Alert, Cause, Causes, Change, Incident, IncidentRef, Patch, Precondition, ResourceName,
+        TaskStatus, Workspace, Write,
         automation::{AutomationRule, RuleAction, Scene},
     },
     limits,
