@@ -4,6 +4,32 @@ use std::time::Duration;
 
 /// Characters in an incident's description (Sentinel's portal limit); intake cuts, it never fails on length.
 pub const INCIDENT_DESCRIPTION_CHARS: usize = 5_000;
+/// Characters of an incident's or alert's title: a whole subject, [`MAIL_SUBJECT_CHARS`].
+pub const INCIDENT_TITLE_CHARS: usize = 2_000;
+/// Characters of the remark on a classification; it is shown as the description is.
+pub const CLASSIFICATION_COMMENT_CHARS: usize = 5_000;
+/// Characters of each of an owner's names and addresses; a mail address has 254 (RFC 5321 §4.5.3.1).
+pub const OWNER_CHARS: usize = 500;
+/// Tags of one incident: every write of it reads and compares all of them.
+pub const TAGS: usize = 200;
+/// Characters of one tag; a word or a domain, whose limit is 253.
+pub const TAG_CHARS: usize = 256;
+/// Incidents that are merged into another at once; all of them are read and written in one transaction.
+pub const MERGED: usize = 100;
+/// Tasks of one incident: they are listed on one page.
+pub const TASKS: usize = 200;
+/// Characters of a task's title.
+pub const TASK_TITLE_CHARS: usize = 500;
+/// Characters of a task's description, as many as a report of a form may have in a field of it.
+pub const TASK_DESCRIPTION_CHARS: usize = 10_000;
+/// Characters of a bookmark's name.
+pub const BOOKMARK_NAME_CHARS: usize = 500;
+/// Bytes of a bookmark's properties together: a query, its result and notes.
+pub const BOOKMARK_BYTES: usize = 256 * 1024;
+/// Bytes of an alert's properties together, its entities not counted.
+pub const ALERT_BYTES: usize = 256 * 1024;
+/// Bytes of the properties of one entity; each alert that names it writes them.
+pub const ENTITY_BYTES: usize = 32 * 1024;
 /// Sentinel's limit of a comment.
 pub const COMMENT_CHARS: usize = 30_000;
 /// Sentinel's limit of an incident's comments.

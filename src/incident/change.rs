@@ -1,9 +1,11 @@
 //! What a change makes of an incident, and how it is told field by field.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Draft, FieldChange, Incident, Patch, resource::time};
+use super::{Draft, FieldChange, Incident, Patch, draft::distinct, resource::time};
 
 impl Draft {
     /// What a client may write of an incident, as it stands.
@@ -47,8 +49,9 @@ impl Patch {
         draft.classification_reason = self.classification_reason.or(draft.classification_reason);
         draft.classification_comment = self.classification_comment.clone().or(draft.classification_comment);
         set(&mut draft.owner, self.owner.as_ref());
-        draft.tags.retain(|tag| !self.remove_tags.iter().any(|gone| gone.trim().eq_ignore_ascii_case(tag)));
-        draft.tags.extend(self.add_tags.iter().cloned());
+        let gone: HashSet<String> = self.remove_tags.iter().map(|tag| tag.trim().to_ascii_lowercase()).collect();
+        draft.tags.retain(|tag| !gone.contains(&tag.to_ascii_lowercase()));
+        draft.tags = distinct(draft.tags.into_iter().chain(self.add_tags.iter().cloned()).collect());
         draft.first_activity = self.first_activity.or(draft.first_activity);
         draft.last_activity = self.last_activity.or(draft.last_activity);
         draft

@@ -22,7 +22,7 @@ pub use actor::{Actor, Cause, Causes};
 pub use alert::{Alert, Entity, EntityKind};
 pub use child::{Comment, RelatedKind, Relation, Task, TaskStatus};
 pub use document::{Document, DocumentKey, DocumentKind};
-pub use draft::{Draft, Refusal};
+pub use draft::{Draft, Refusal, cut, within};
 pub use etag::Precondition;
 pub use name::{BadName, ResourceName};
 pub use resource::{
@@ -119,6 +119,15 @@ pub struct Owner {
 }
 
 impl Owner {
+    pub(crate) fn texts(&self) -> [&Option<String>; 5] {
+        [&self.object_id, &self.email, &self.assigned_to, &self.user_principal_name, &self.owner_type]
+    }
+
+    fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self { object_id, email, assigned_to, user_principal_name, owner_type } = self;
+        [object_id, email, assigned_to, user_principal_name, owner_type].into_iter().flatten()
+    }
+
     /// An owner from what a person writes: an object id (UUID), or a UPN or mail address.
     #[must_use]
     pub fn parse(text: &str) -> Self {

@@ -40,6 +40,7 @@ pub enum Change {
     PatchIncident {
         incident: IncidentRef,
         patch: Box<Patch>,
+        precondition: Precondition,
     },
     /// Deletes it with all that hangs on it.
     DeleteIncident {
@@ -50,6 +51,8 @@ pub enum Change {
     Merge {
         into: IncidentRef,
         from: Vec<IncidentRef>,
+        /// Of `into`.
+        precondition: Precondition,
     },
     PutComment {
         incident: IncidentRef,
@@ -62,6 +65,7 @@ pub enum Change {
     DeleteComment {
         incident: IncidentRef,
         name: ResourceName,
+        precondition: Precondition,
     },
     PutTask {
         incident: IncidentRef,
@@ -80,6 +84,7 @@ pub enum Change {
     DeleteTask {
         incident: IncidentRef,
         name: ResourceName,
+        precondition: Precondition,
     },
     PutRelation {
         incident: IncidentRef,
@@ -99,10 +104,12 @@ pub enum Change {
     DeleteRelation {
         incident: IncidentRef,
         name: ResourceName,
+        precondition: Precondition,
     },
     /// Takes an alert in, or replaces it.
     PutAlert {
         alert: Box<Alert>,
+        precondition: Precondition,
     },
     PutDocument {
         key: DocumentKey,
@@ -111,6 +118,7 @@ pub enum Change {
     },
     DeleteDocument {
         key: DocumentKey,
+        precondition: Precondition,
     },
     /// Notes that a playbook was asked for by hand, by a rule or by the API.
     NotePlaybook {
@@ -197,6 +205,9 @@ pub enum Rejected {
     /// 412 `PreconditionFailed`.
     #[error("The condition set in the request's If-Match header is not met by resource '{0}'.")]
     PreconditionFailed(String),
+    /// The same, of `If-None-Match`.
+    #[error("Resource '{0}' exists, which the request's If-None-Match header excludes.")]
+    Exists(String),
     /// 400 `BadRequest`.
     #[error("{0}")]
     Invalid(String),
@@ -212,7 +223,7 @@ impl Rejected {
         match self {
             Self::NotFound(_) => 404,
             Self::Stale(_) | Self::Conflict(_) => 409,
-            Self::PreconditionFailed(_) => 412,
+            Self::PreconditionFailed(_) | Self::Exists(_) => 412,
             Self::Invalid(_) => 400,
             Self::Forbidden(_) => 403,
         }
@@ -224,7 +235,7 @@ impl Rejected {
         match self {
             Self::NotFound(_) => "ResourceNotFound",
             Self::Stale(_) | Self::Conflict(_) => "Conflict",
-            Self::PreconditionFailed(_) => "PreconditionFailed",
+            Self::PreconditionFailed(_) | Self::Exists(_) => "PreconditionFailed",
             Self::Invalid(_) => "BadRequest",
             Self::Forbidden(_) => "Forbidden",
         }

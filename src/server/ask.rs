@@ -16,6 +16,7 @@ use super::{
     caller::Caller,
     problem::{Problem, json},
     request::STORE_RETRY,
+    strict::Strict,
 };
 use crate::{
     content,
@@ -69,7 +70,7 @@ impl Ask {
         if !value.is_object() {
             return Err(bad_request("The request body is not valid: it must be a JSON object."));
         }
-        serde_path_to_error::deserialize(value).map_err(|error| {
+        serde_path_to_error::deserialize(Strict(value)).map_err(|error| {
             let (path, inner) = (error.path().to_string(), error.inner().to_string());
             let path = if path == "." { String::new() } else { path };
             let missing = inner.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
@@ -135,8 +136,11 @@ impl Ask {
     /// What the client says of the state it saw.
     #[must_use]
     pub fn precondition(&self, etag: Option<String>) -> Precondition {
-        let if_match = self.headers.get(header::IF_MATCH).map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-        Precondition { etag, if_match }
+        let given = |name| {
+            let mut lines = self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+            lines.next().map(|first| lines.fold(first.into_owned(), |all, more| all + "," + &more))
+        };
+        Precondition { etag, if_match: given(header::IF_MATCH), if_none_match: given(header::IF_NONE_MATCH) }
     }
 
     /// A parameter of the path that names a resource.

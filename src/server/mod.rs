@@ -21,6 +21,7 @@ mod rate;
 mod request;
 pub mod routes;
 mod sentinel;
+mod strict;
 mod tls;
 
 use std::{

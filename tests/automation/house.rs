@@ -112,7 +112,11 @@ impl House {
     /// Changes an incident by hand.
     pub async fn patch(&self, incident: u64, patch: Patch) {
         let incident = IncidentRef::Number(incident);
-        self.write(person(), Change::PatchIncident { incident, patch: Box::new(patch) }).await;
+        self.write(
+            person(),
+            Change::PatchIncident { incident, patch: Box::new(patch), precondition: Precondition::default() },
+        )
+        .await;
     }
 
     /// Keeps a rule through the API's operation.

@@ -1,6 +1,6 @@
 //! Automation rules run in order, and later ones see earlier changes.
 
-use larum::incident::{ActivityKind, Actor, Change, Draft, Patch, Severity, Status};
+use larum::incident::{ActivityKind, Actor, Change, Draft, Patch, Precondition, Severity, Status};
 use serde_json::json;
 
 use crate::{
@@ -188,7 +188,15 @@ actions:
         larum::incident::Entity { name: uuid::Uuid::new_v4(), kind: larum::incident::EntityKind::Account, properties }
     };
     for (name, who) in [("a1", "bob"), ("a2", "Root")] {
-        house.write(client(), Change::PutAlert { alert: Box::new(alert(name, vec![account(who)])) }).await;
+        house
+            .write(
+                client(),
+                Change::PutAlert {
+                    alert: Box::new(alert(name, vec![account(who)])),
+                    precondition: Precondition::default(),
+                },
+            )
+            .await;
     }
     house.quiet().await;
     let (closed, open) = (house.incident(1).await, house.incident(2).await);

@@ -50,7 +50,12 @@ async fn a_playbook_runs_once_for_each_creation_and_update_by_api_and_by_playboo
     house.quiet().await;
     assert_eq!(told(&house).await, ["Create Medium", "Update Low"]);
 
-    house.write(client(), Change::PutAlert { alert: Box::new(alert("a1", Vec::new())) }).await;
+    house
+        .write(
+            client(),
+            Change::PutAlert { alert: Box::new(alert("a1", Vec::new())), precondition: Precondition::default() },
+        )
+        .await;
     house.quiet().await;
     assert_eq!(told(&house).await, ["Create Medium", "Update Low", "Create Low", "Update High"]);
 }
@@ -90,7 +95,12 @@ actions:
         any_author: false,
     };
     house.write(person(), comment).await;
-    house.write(client(), Change::PutAlert { alert: Box::new(alert("a1", Vec::new())) }).await;
+    house
+        .write(
+            client(),
+            Change::PutAlert { alert: Box::new(alert("a1", Vec::new())), precondition: Precondition::default() },
+        )
+        .await;
     let relation = Change::PutRelation {
         incident: incident.clone(),
         name: ResourceName::parse("r1").unwrap(),
@@ -122,7 +132,12 @@ actions:
 ",
     ])
     .await;
-    house.write(client(), Change::PutAlert { alert: Box::new(alert("a1", Vec::new())) }).await;
+    house
+        .write(
+            client(),
+            Change::PutAlert { alert: Box::new(alert("a1", Vec::new())), precondition: Precondition::default() },
+        )
+        .await;
     house.quiet().await;
     house.create(draft("Door", Severity::Medium)).await;
     house.quiet().await;
@@ -191,7 +206,15 @@ async fn killed_between_the_incident_and_its_playbook_it_still_runs_exactly_once
             })
             .await;
             let mortal = mortal.unwrap();
-            house.write(client(), Change::PutAlert { alert: Box::new(alert("a1", Vec::new())) }).await;
+            house
+                .write(
+                    client(),
+                    Change::PutAlert {
+                        alert: Box::new(alert("a1", Vec::new())),
+                        precondition: Precondition::default(),
+                    },
+                )
+                .await;
             tokio::time::timeout(std::time::Duration::from_secs(20), mortal.died()).await.expect("it dies");
             let house = house.killed().await;
             house.quiet().await;

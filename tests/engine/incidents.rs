@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use larum::{
-    incident::{Actor, Alert, Change, Entity, EntityKind, IncidentRef, ResourceName, Severity, Write},
+    incident::{Actor, Alert, Change, Entity, EntityKind, IncidentRef, Precondition, ResourceName, Severity, Write},
     store::{Store, incidents::IncidentStore, run::RunStatus},
 };
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn alert(house: &House) {
         entities: vec![entity],
     };
     let by = Actor::Token { id: Uuid::from_u128(3), name: "sensor".into() };
-    let change = Change::PutAlert { alert: Box::new(alert) };
+    let change = Change::PutAlert { alert: Box::new(alert), precondition: Precondition::default() };
     let write = Write { by, causes: Vec::new(), at: start(), etag: Uuid::from_u128(2), change };
     house.living.disk.write(write).await.unwrap().unwrap();
 }

@@ -45,7 +45,11 @@ impl Kit {
     }
 
     pub async fn patch(&self, at: DateTime<Utc>, number: u64, patch: Patch) {
-        let change = Change::PatchIncident { incident: IncidentRef::Number(number), patch: Box::new(patch) };
+        let change = Change::PatchIncident {
+            incident: IncidentRef::Number(number),
+            patch: Box::new(patch),
+            precondition: Precondition::default(),
+        };
         self.write(at, change).await;
     }
 
@@ -61,7 +65,7 @@ impl Kit {
             properties: members(properties),
             entities: entities.iter().map(|entity| serde_json::from_value(entity.clone()).unwrap()).collect(),
         };
-        self.write(at, Change::PutAlert { alert: Box::new(alert) }).await;
+        self.write(at, Change::PutAlert { alert: Box::new(alert), precondition: Precondition::default() }).await;
         let change = Change::PutRelation {
             incident: IncidentRef::Number(number),
             name: Uuid::now_v7().into(),

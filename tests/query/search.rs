@@ -149,7 +149,11 @@ async fn what_changes_or_goes_is_found_as_it_is_now() {
     kit.index().await;
     assert_eq!(kit.numbers("old remark").await, [number]);
     kit.patch(noon(), number, Patch { title: Some("New words".to_owned()), ..Patch::default() }).await;
-    let gone = Change::DeleteComment { incident: IncidentRef::Number(number), name: ResourceName::parse("c").unwrap() };
+    let gone = Change::DeleteComment {
+        incident: IncidentRef::Number(number),
+        name: ResourceName::parse("c").unwrap(),
+        precondition: Precondition::default(),
+    };
     kit.write(noon(), gone).await;
     kit.index().await;
     for (query, expected) in [("old", vec![]), ("remark", vec![]), ("new words", vec![number])] {

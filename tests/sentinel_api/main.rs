@@ -8,9 +8,11 @@ mod curl;
 mod errors;
 mod examples;
 mod kit;
+mod limits;
 mod lists;
 mod openapi;
 mod own;
+mod preconditions;
 mod teams;
 mod traps;
 

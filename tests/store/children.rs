@@ -30,9 +30,17 @@ async fn a_write_to_what_hangs_on_an_incident_changes_the_incidents_etag() {
         Change::SetTaskStatus { incident: None, name: called.clone(), status: TaskStatus::Completed },
         relate(1, "x", RelatedKind::Alert, "alert"),
         relate(1, "x", RelatedKind::Alert, "alert"),
-        Change::DeleteComment { incident: incident_of.clone(), name: called.clone() },
-        Change::DeleteTask { incident: incident_of.clone(), name: called.clone() },
-        Change::DeleteRelation { incident: incident_of, name: called },
+        Change::DeleteComment {
+            incident: incident_of.clone(),
+            name: called.clone(),
+            precondition: Precondition::default(),
+        },
+        Change::DeleteTask {
+            incident: incident_of.clone(),
+            name: called.clone(),
+            precondition: Precondition::default(),
+        },
+        Change::DeleteRelation { incident: incident_of, name: called, precondition: Precondition::default() },
     ];
     for (minute, change) in (3..).zip(changes) {
         let written = Write { at: at(minute), ..write(change.clone()) };
@@ -41,7 +49,7 @@ async fn a_write_to_what_hangs_on_an_incident_changes_the_incidents_etag() {
         let now = kit.find(1).await;
         assert_eq!((now.etag, now.modified), (etag, at(minute)), "{change:?}");
     }
-    let gone = Change::DeleteTask { incident: number(1), name: name("x") };
+    let gone = Change::DeleteTask { incident: number(1), name: name("x"), precondition: Precondition::default() };
     let before = kit.find(1).await;
     assert_eq!(kit.write(gone).await, Ok(Written::Gone { existed: false }));
     let same = Change::SetTaskStatus { incident: None, name: name("x"), status: TaskStatus::New };
@@ -70,7 +78,9 @@ async fn a_comment_is_edited_by_its_author_or_by_whom_may_edit_others() {
     };
     assert_eq!((edited.message.as_str(), &edited.author), ("second", &alice()));
     assert_eq!(kit.store.comment(&number(1), &name("x")).await.unwrap(), Some(edited));
-    kit.write(Change::DeleteComment { incident: number(1), name: name("x") }).await.unwrap();
+    kit.write(Change::DeleteComment { incident: number(1), name: name("x"), precondition: Precondition::default() })
+        .await
+        .unwrap();
     let x = name("x");
     let expected = [
         ActivityKind::CommentAdded { comment: x.clone() },
@@ -170,10 +180,12 @@ async fn an_incident_learns_from_its_alerts_and_forgets_with_them() {
     kit.write(put_alert(alert("TWO", "Sentinel", &["Exfiltration"]))).await.unwrap();
     let summary = kit.find(1).await.summary;
     assert_eq!((summary.tactics.join(" "), summary.alerts), ("Execution Exfiltration".into(), 2));
-    kit.write(Change::DeleteRelation { incident: number(1), name: name("one") }).await.unwrap();
+    kit.write(Change::DeleteRelation { incident: number(1), name: name("one"), precondition: Precondition::default() })
+        .await
+        .unwrap();
     let summary = kit.find(1).await.summary;
     assert_eq!((summary.alert_products.join(" "), summary.alerts), ("Sentinel".into(), 1));
-    kit.write(Change::DeleteDocument { key: bookmark("mark") }).await.unwrap();
+    kit.write(Change::DeleteDocument { key: bookmark("mark"), precondition: Precondition::default() }).await.unwrap();
     assert_eq!(kit.find(1).await.summary.bookmarks, 0, "a bookmark that is deleted leaves its incidents");
     assert_eq!(kit.store.relation(&number(1), &name("mark")).await.unwrap(), None);
     let unrelated = |kind, related: &str| ActivityKind::Unrelated { kind, related: name(related) };
@@ -266,7 +278,7 @@ async fn documents_are_kept_as_they_were_written_under_their_kind_and_parent() {
     let put = |key: &DocumentKey, properties, etag: Option<Uuid>| Change::PutDocument {
         key: key.clone(),
         properties,
-        precondition: Precondition { etag: etag.map(|etag| etag.to_string()), if_match: None },
+        precondition: Precondition { etag: etag.map(|etag| etag.to_string()), ..Precondition::default() },
     };
     for (n, key) in keys.iter().enumerate() {
         let Written::Document { document, created: true } = kit.write(put(key, json!({"n": n}), None)).await.unwrap()
@@ -284,7 +296,7 @@ async fn documents_are_kept_as_they_were_written_under_their_kind_and_parent() {
     let told: Vec<_> =
         now.iter().map(|now| (&now.properties, &now.created_by, &now.modified_by, now.modified)).collect();
     assert_eq!(told, [(&json!({"n": 9}), &alice(), &bob(), at(9))]);
-    let gone = Change::DeleteDocument { key: keys[3].clone() };
+    let gone = Change::DeleteDocument { key: keys[3].clone(), precondition: Precondition::default() };
     assert_eq!(kit.write(gone.clone()).await, Ok(Written::Gone { existed: true }));
     assert_eq!(kit.write(gone).await, Ok(Written::Gone { existed: false }));
     let others = kit.store.documents(DocumentKind::AlertRuleAction, Some(&name("r1"))).await.unwrap();

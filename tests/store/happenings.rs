@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use larum::{
-    incident::{ActivityKind, Cause, Change, Draft, Patch, Rejected, RelatedKind, Severity, TaskStatus, Write},
+    incident::{
+        ActivityKind, Cause, Change, Draft, Patch, Precondition, Rejected, RelatedKind, Severity, TaskStatus, Write,
+    },
     store::{
         Store,
         incidents::{IncidentStore, Settlement, Subject, WorkspaceEvent},
@@ -57,7 +59,9 @@ async fn events_are_kept_while_somebody_listens_with_the_incident_as_it_stood() 
     kit.write(put_bookmark("mark")).await.unwrap();
     kit.write(relate(2, "mark", RelatedKind::Bookmark, "mark")).await.unwrap();
     kit.write(Change::NotePlaybook { incident: number(2), playbook: "p".into(), run: Uuid::nil() }).await.unwrap();
-    kit.write(Change::Merge { into: number(2), from: vec![number(1)] }).await.unwrap();
+    kit.write(Change::Merge { into: number(2), from: vec![number(1)], precondition: Precondition::default() })
+        .await
+        .unwrap();
     kit.store.listen(false);
     kit.write(patch(2, severity(Severity::Low))).await.unwrap();
     let kit = kit.reopened();

@@ -209,7 +209,11 @@ pub fn put(called: &str, draft: Draft) -> Change {
 }
 
 pub fn patch(number: u64, patch: Patch) -> Change {
-    Change::PatchIncident { incident: IncidentRef::Number(number), patch: Box::new(patch) }
+    Change::PatchIncident {
+        incident: IncidentRef::Number(number),
+        patch: Box::new(patch),
+        precondition: Precondition::default(),
+    }
 }
 
 /// The incident a write gave.
@@ -289,7 +293,7 @@ pub fn address(address: &str) -> Entity {
 }
 
 pub fn put_alert(alert: Alert) -> Change {
-    Change::PutAlert { alert: Box::new(alert) }
+    Change::PutAlert { alert: Box::new(alert), precondition: Precondition::default() }
 }
 
 pub fn bookmark(called: &str) -> DocumentKey {

@@ -2,8 +2,8 @@
 
 use larum::{
     incident::{
-        ActivityKind, Change, Classification, Draft, FieldChange, IncidentRef, Rejected, RelatedKind, Status,
-        TaskStatus, Written,
+        ActivityKind, Change, Classification, Draft, FieldChange, IncidentRef, Precondition, Rejected, RelatedKind,
+        Status, TaskStatus, Written,
     },
     store::incidents::IncidentStore,
 };
@@ -12,7 +12,11 @@ use serde_json::json;
 use crate::kit::*;
 
 fn merge(into: u64, from: &[u64]) -> Change {
-    Change::Merge { into: number(into), from: from.iter().copied().map(IncidentRef::Number).collect() }
+    Change::Merge {
+        into: number(into),
+        from: from.iter().copied().map(IncidentRef::Number).collect(),
+        precondition: Precondition::default(),
+    }
 }
 
 #[tokio::test]

@@ -130,8 +130,11 @@ async fn a_writer_that_saw_another_state_is_told_so() {
     let kit = Kit::new().await;
     let first = kit.put("a", "door").await;
     let second = kit.put("a", "gate").await;
-    let given =
-        |etag: Option<String>, if_match: Option<&str>| Precondition { etag, if_match: if_match.map(Into::into) };
+    let given = |etag: Option<String>, if_match: Option<&str>| Precondition {
+        etag,
+        if_match: if_match.map(Into::into),
+        ..Precondition::default()
+    };
     let (old, new) = (first.etag.to_string(), second.etag.to_string());
     let stale = "Newer version of resource 'a' exists. Data was not saved";
     let failed = "The condition set in the request's If-Match header is not met by resource 'a'.";
@@ -170,7 +173,7 @@ async fn parallel_writers_with_the_etag_they_saw_lose_no_write() {
             loop {
                 let seen = kit.find(1).await;
                 let title = (seen.title.parse::<u32>().unwrap() + 1).to_string();
-                let precondition = Precondition { etag: Some(seen.etag.to_string()), if_match: None };
+                let precondition = Precondition { etag: Some(seen.etag.to_string()), ..Precondition::default() };
                 let incident = Box::new(Draft::new(title));
                 match kit.write(Change::PutIncident { name: name("a"), incident, precondition }).await {
                     Ok(_) => break,

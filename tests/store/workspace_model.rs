@@ -141,7 +141,8 @@ impl Model {
         let mut by = alice();
         let (change, outcome) = match doing {
             Doing::Put(called, fields, stale) => {
-                let precondition = Precondition { etag: stale.then(|| Uuid::nil().to_string()), if_match: None };
+                let precondition =
+                    Precondition { etag: stale.then(|| Uuid::nil().to_string()), ..Precondition::default() };
                 let incident = Box::new(draft(fields));
                 let change = Change::PutIncident { name: name(called), incident, precondition };
                 (change, self.put(called, draft(fields), *stale))
@@ -149,7 +150,14 @@ impl Model {
             Doing::Patch(called, fields) => {
                 let patch = changed(fields);
                 let outcome = self.patch(called, &patch);
-                (Change::PatchIncident { incident: by_name(called), patch: Box::new(patch) }, outcome)
+                (
+                    Change::PatchIncident {
+                        incident: by_name(called),
+                        patch: Box::new(patch),
+                        precondition: Precondition::default(),
+                    },
+                    outcome,
+                )
             }
             Doing::Delete(called) => {
                 self.incidents.remove(called);
@@ -181,7 +189,11 @@ impl Model {
                 (change, outcome)
             }
             Doing::DeleteComment(called, child) => {
-                let change = Change::DeleteComment { incident: by_name(called), name: name(child) };
+                let change = Change::DeleteComment {
+                    incident: by_name(called),
+                    name: name(child),
+                    precondition: Precondition::default(),
+                };
                 let outcome = self.on(called, |known| {
                     known.authors.remove(child);
                     Ok(known.comments.remove(child).is_some())
@@ -204,7 +216,11 @@ impl Model {
                 (change, outcome)
             }
             Doing::DeleteTask(called, child) => {
-                let change = Change::DeleteTask { incident: by_name(called), name: name(child) };
+                let change = Change::DeleteTask {
+                    incident: by_name(called),
+                    name: name(child),
+                    precondition: Precondition::default(),
+                };
                 (change, self.on(called, |known| Ok(known.tasks.remove(child).is_some())))
             }
             Doing::Relate(called, child, kind, related) => {
@@ -233,7 +249,11 @@ impl Model {
                 (change, outcome)
             }
             Doing::Unrelate(called, child) => {
-                let change = Change::DeleteRelation { incident: by_name(called), name: name(child) };
+                let change = Change::DeleteRelation {
+                    incident: by_name(called),
+                    name: name(child),
+                    precondition: Precondition::default(),
+                };
                 (change, self.on(called, |known| Ok(known.relations.remove(child).is_some())))
             }
             Doing::Alert(called) => {
@@ -253,10 +273,14 @@ impl Model {
                     known.renamed_relations.retain(|related| *related != (RelatedKind::Bookmark, *called));
                 }
                 let key: DocumentKey = bookmark(called);
-                (Change::DeleteDocument { key }, Ok(touched))
+                (Change::DeleteDocument { key, precondition: Precondition::default() }, Ok(touched))
             }
             Doing::Merge(into, from) => {
-                let change = Change::Merge { into: by_name(into), from: from.iter().map(|one| by_name(one)).collect() };
+                let change = Change::Merge {
+                    into: by_name(into),
+                    from: from.iter().map(|one| by_name(one)).collect(),
+                    precondition: Precondition::default(),
+                };
                 (change, self.merge(into, from))
             }
         };

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     action::{ActionType, Call, Outcome, Performed},
-    incident::{Change, Patch, Refusal, Status},
+    incident::{Change, Patch, Precondition, Refusal, Status},
 };
 
 /// Closes an incident and says what it turned out to be. Returns the closed incident.
@@ -50,7 +50,10 @@ impl Operation for CloseIncident {
 
     async fn built_in(&self, call: &Call<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
         let incident = named::incident(input.incident.as_ref(), call.run, &call.services.config.workspace)?;
-        Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch(&input)?) }))
+        Ok(write(
+            call,
+            Change::PatchIncident { incident, patch: Box::new(patch(&input)?), precondition: Precondition::default() },
+        ))
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {

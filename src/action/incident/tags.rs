@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     action::{ActionType, Call, Outcome, Performed},
-    incident::{Change, Patch},
+    incident::{Change, Patch, Precondition},
 };
 
 /// Adds labels to an incident. Those there are stay; one that is there already is not added again. Returns the incident.
@@ -92,5 +92,5 @@ impl Operation for RemoveTags {
 
 fn patch_built_in(call: &Call<'_>, given: Option<&Given>, patch: Patch) -> Result<Performed, Box<Outcome>> {
     let incident = named::incident(given, call.run, &call.services.config.workspace)?;
-    Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch) }))
+    Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch), precondition: Precondition::default() }))
 }

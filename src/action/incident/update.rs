@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     action::{ActionType, Call, Outcome, Performed},
-    incident::{Change, Owner, Patch, Refusal, Severity, Status},
+    incident::{Change, Owner, Patch, Precondition, Refusal, Severity, Status},
 };
 
 /// Changes what is given of an incident and leaves the rest as it is. Returns the incident as it then is. Text that is
@@ -94,7 +94,10 @@ impl Operation for UpdateIncident {
 
     async fn built_in(&self, call: &Call<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
         let incident = named::incident(input.incident.as_ref(), call.run, &call.services.config.workspace)?;
-        Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch(&input)?) }))
+        Ok(write(
+            call,
+            Change::PatchIncident { incident, patch: Box::new(patch(&input)?), precondition: Precondition::default() },
+        ))
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {

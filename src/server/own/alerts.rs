@@ -10,10 +10,12 @@ use uuid::{Uuid, uuid};
 use crate::{
     incident::{
         Alert, Change, Entity, EntityKind, EntityResource, ResourceName, Severity, Workspace, Written, properties,
+        within,
     },
-    limits::ALERT_ENTITIES,
+    limits::{ALERT_BYTES, ALERT_ENTITIES, ENTITY_BYTES, INCIDENT_TITLE_CHARS},
     server::{
         ask::{Ask, bad_request, not_found, put, unexpected},
+        own::incidents::refused,
         problem::{Problem, json},
         sentinel::{listing, optional_instant, page, word},
     },
@@ -66,7 +68,7 @@ pub struct AlertWrite {
     additional_data: Option<Map<String, Value>>,
     /// What it concerns.
     #[serde(default)]
-    entities: Vec<EntityWrite>,
+    entities: Option<Vec<EntityWrite>>,
 }
 
 /// Something an alert concerns.
@@ -123,18 +125,26 @@ pub async fn put_one(ask: Ask) -> Result<Response, Box<Problem>> {
 
 async fn take(mut ask: Ask, name: Option<ResourceName>) -> Result<Response, Box<Problem>> {
     let body = ask.value().await?;
-    let given: AlertWrite = ask.read(body.clone())?;
+    let mut given: AlertWrite = ask.read(body.clone())?;
     if given.alert_display_name.trim().is_empty() {
         return Err(bad_request("'alertDisplayName' must not be empty."));
     }
-    if given.entities.len() > ALERT_ENTITIES {
+    within("alertDisplayName", Some(&given.alert_display_name), INCIDENT_TITLE_CHARS).map_err(refused)?;
+    let given_entities = given.entities.take().unwrap_or_default();
+    if given_entities.len() > ALERT_ENTITIES {
         return Err(bad_request(format!("'entities' has more than {ALERT_ENTITIES} members.")));
     }
     let name = name.unwrap_or_else(|| ResourceName::Guid(derived(&given)));
     let Value::Object(mut properties) = body else { return Err(unexpected()) };
     properties.retain(|member, value| !value.is_null() && !OWN.contains(&&**member));
-    let mut entities: Vec<Entity> = Vec::with_capacity(given.entities.len());
-    for entity in given.entities {
+    if Value::from(properties.clone()).to_string().len() > ALERT_BYTES {
+        return Err(bad_request(format!("The alert has more than {ALERT_BYTES} bytes besides its entities.")));
+    }
+    let mut entities: Vec<Entity> = Vec::with_capacity(given_entities.len());
+    for entity in given_entities {
+        if Value::from(entity.properties.clone()).to_string().len() > ENTITY_BYTES {
+            return Err(bad_request(format!("The properties of an entity have more than {ENTITY_BYTES} bytes.")));
+        }
         let entity = Entity::of(entity.kind, entity.properties);
         if entities.iter().all(|known| known.name != entity.name) {
             entities.push(entity);
@@ -149,7 +159,7 @@ async fn take(mut ask: Ask, name: Option<ResourceName>) -> Result<Response, Box<
         properties,
         entities,
     });
-    match ask.change(Change::PutAlert { alert }).await? {
+    match ask.change(Change::PutAlert { alert, precondition: ask.precondition(None) }).await? {
         Written::Alert { alert, created } => Ok(put(created, &Shown::of(&alert, ask.workspace()))),
         _ => Err(unexpected()),
     }

@@ -9,9 +9,9 @@ use super::{found, missing, named, number};
 use crate::{
     incident::{
         Change, Classification, ClassificationReason, Draft, Incident, IncidentProperties, IncidentRef, Owner, Patch,
-        Precondition, Provenance, Resource, ResourceName, Severity, Status, Workspace, Written,
+        Precondition, Provenance, Refusal, Rejected, Resource, ResourceName, Severity, Status, Workspace, Written,
     },
-    limits::{API_FOUND, API_FOUND_MOST, INCIDENT_DESCRIPTION_CHARS},
+    limits::{API_FOUND, API_FOUND_MOST},
     server::{
         ask::{Ask, bad_request, gone, put, unexpected},
         problem::{Problem, json},
@@ -133,7 +133,7 @@ pub async fn create(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let given: NewIncident = ask.json().await?;
     let draft = Draft {
         title: given.title,
-        description: whole(given.description)?,
+        description: given.description,
         severity: given.severity.unwrap_or(Severity::Medium),
         status: given.status.unwrap_or(Status::New),
         classification: given.classification,
@@ -143,7 +143,7 @@ pub async fn create(mut ask: Ask) -> Result<Response, Box<Problem>> {
         tags: given.tags,
         ..Draft::new("")
     };
-    let incident = Box::new(draft.check().map_err(|refusal| bad_request(refusal.to_string()))?);
+    let incident = checked(draft)?;
     let name = ResourceName::Guid(Uuid::new_v4());
     changed(&ask, Change::PutIncident { name, incident, precondition: Precondition::default() }).await
 }
@@ -157,9 +157,9 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
 /// PATCH `/api/incidents/{incident}`.
 pub async fn patch(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let given: IncidentPatch = ask.json().await?;
-    let patch = Box::new(Patch {
+    let patch = Patch {
         title: given.title,
-        description: given.description.map(whole).transpose()?,
+        description: given.description,
         severity: given.severity,
         status: given.status,
         classification: given.classification,
@@ -170,9 +170,10 @@ pub async fn patch(mut ask: Ask) -> Result<Response, Box<Problem>> {
         remove_tags: given.remove_tags,
         first_activity: None,
         last_activity: None,
-    });
-    let incident = named(&ask)?;
-    changed(&ask, Change::PatchIncident { incident, patch }).await
+    };
+    patch.fits().map_err(refused)?;
+    let (incident, patch) = (named(&ask)?, Box::new(patch));
+    changed(&ask, Change::PatchIncident { incident, patch, precondition: ask.precondition(None) }).await
 }
 
 /// DELETE `/api/incidents/{incident}`.
@@ -210,7 +211,7 @@ pub async fn merge(mut ask: Ask) -> Result<Response, Box<Problem>> {
         return Err(bad_request("'incidents' must name at least one incident."));
     }
     let into = named(&ask)?;
-    changed(&ask, Change::Merge { into, from }).await
+    changed(&ask, Change::Merge { into, from, precondition: ask.precondition(None) }).await
 }
 
 /// GET `/api/incidents/search?q=`.
@@ -247,14 +248,16 @@ async fn changed(ask: &Ask, change: Change) -> Result<Response, Box<Problem>> {
     }
 }
 
-/// A description as it was given. Intake cuts one that is too long, because nobody is there to shorten it; here there is,
-/// and the rest would be kept nowhere.
+/// An incident that may be stored. Intake cuts what is too long, because nobody is there to shorten it; here there is, and
+/// the rest would be kept nowhere.
 ///
 /// # Errors
-/// 400 when it is too long.
-pub fn whole(description: String) -> Result<String, Box<Problem>> {
-    if description.chars().count() > INCIDENT_DESCRIPTION_CHARS {
-        return Err(bad_request(format!("The description has more than {INCIDENT_DESCRIPTION_CHARS} characters.")));
-    }
-    Ok(description)
+/// 400 when something is too long, or breaks another rule.
+pub fn checked(draft: Draft) -> Result<Box<Draft>, Box<Problem>> {
+    draft.fits().and_then(|()| draft.check()).map(Box::new).map_err(refused)
+}
+
+/// 400 with what the rules say.
+pub fn refused(refusal: Refusal) -> Box<Problem> {
+    Rejected::from(refusal).into()
 }

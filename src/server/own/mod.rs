@@ -9,22 +9,30 @@ pub(super) mod tokens;
 pub(super) mod workspace;
 
 use crate::{
-    incident::{Incident, IncidentRef},
+    incident::{Incident, IncidentRef, ResourceName},
     server::{
         ask::{Ask, bad_request, not_found},
         problem::Problem,
     },
 };
 
+/// What stands before a name that would be read as something else: a number, or a word of the API's.
+const NAME: &str = "name:";
+
 /// The incident an address names, by its number or its name.
 ///
 /// # Errors
 /// 400 when it is neither.
 fn named(ask: &Ask) -> Result<IncidentRef, Box<Problem>> {
-    match ask.parameter("incident").parse() {
-        Ok(number) => Ok(IncidentRef::Number(number)),
-        Err(_) => Ok(IncidentRef::Name(ask.name("incident")?)),
-    }
+    let text = ask.parameter("incident");
+    let name = match text.split_at_checked(NAME.len()) {
+        Some((prefix, name)) if prefix.eq_ignore_ascii_case(NAME) => name,
+        _ => match text.parse() {
+            Ok(number) => return Ok(IncidentRef::Number(number)),
+            Err(_) => text,
+        },
+    };
+    ResourceName::parse(name).map(IncidentRef::Name).map_err(|error| bad_request(error.to_string()))
 }
 
 /// The incident an address names, as it is now.

@@ -51,5 +51,5 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 /// DELETE `/alertRules/{rule}/actions/{action}`.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
-    Ok(gone(&ask.change(Change::DeleteDocument { key }).await?))
+    Ok(gone(&ask.change(Change::DeleteDocument { key, precondition: ask.precondition(None) }).await?))
 }

@@ -66,6 +66,6 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
     writable(&ask, &key)?;
-    ask.change(Change::DeleteDocument { key }).await?;
+    ask.change(Change::DeleteDocument { key, precondition: ask.precondition(None) }).await?;
     Ok(json(StatusCode::OK, &value!({})))
 }

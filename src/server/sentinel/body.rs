@@ -1,7 +1,7 @@
 //! What clients send. Members that are not known, and those that only the service sets, are read over; a member of the
 //! wrong type is a fault with its place.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
 use uuid::Uuid;
@@ -123,6 +123,7 @@ pub struct TaskWrite {
     pub title: String,
     #[serde(default)]
     pub description: Option<String>,
+    #[serde(deserialize_with = "word")]
     pub status: TaskStatus,
 }
 
@@ -240,7 +241,7 @@ struct FieldMapping {
 struct IncidentInfo {
     #[serde(default)]
     incident_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     severity: Option<Severity>,
     #[serde(default)]
     title: Option<String>,
@@ -287,7 +288,13 @@ macro_rules! words {
     };
 }
 
-words!(Severity "severity", Status "status", Classification "classification", ClassificationReason "classificationReason");
+words!(
+    Severity "severity",
+    Status "status",
+    Classification "classification",
+    ClassificationReason "classificationReason",
+    TaskStatus "status"
+);
 
 fn parsed<T: Word, E: Error>(text: &str) -> Result<T, E> {
     T::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
@@ -321,5 +328,9 @@ pub fn optional_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
     let with_zone = DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc());
     let read =
         with_zone.or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").map(|at| at.and_utc()));
-    read.map(Some).map_err(|_| D::Error::custom(format_args!("'{text}' is not a time in ISO 8601")))
+    // Four digits are all that ISO 8601 has for a year; with more, no client could read it back.
+    let known = read.ok().filter(|at| (1..=9999).contains(&at.year()));
+    known
+        .map(Some)
+        .ok_or_else(|| D::Error::custom(format_args!("'{text}' is not a time in ISO 8601, of a year from 1 to 9999")))
 }

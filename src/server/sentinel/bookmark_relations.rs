@@ -67,7 +67,11 @@ pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     let Some((incident, relation)) = called(&ask, &bookmark, &name).await? else {
         return Ok(gone(&Written::Gone { existed: false }));
     };
-    let change = Change::DeleteRelation { incident: IncidentRef::Name(incident), name: relation.name };
+    let change = Change::DeleteRelation {
+        incident: IncidentRef::Name(incident),
+        name: relation.name,
+        precondition: ask.precondition(None),
+    };
     Ok(gone(&ask.change(change).await?))
 }
 

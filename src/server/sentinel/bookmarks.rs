@@ -8,9 +8,11 @@ use super::{
     list::whole,
 };
 use crate::{
-    incident::{Change, Document, DocumentKey, DocumentKind, Written},
+    incident::{Change, Document, DocumentKey, DocumentKind, Written, within},
+    limits::{BOOKMARK_BYTES, BOOKMARK_NAME_CHARS},
     server::{
         ask::{Ask, bad_request, gone, not_found, put, unexpected},
+        own::incidents::refused,
         problem::{Problem, json},
     },
 };
@@ -52,10 +54,15 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     if checked.properties.display_name.trim().is_empty() {
         return Err(bad_request("'properties.displayName' must not be empty."));
     }
+    within("displayName", Some(&checked.properties.display_name), BOOKMARK_NAME_CHARS).map_err(refused)?;
     let Value::Object(mut properties) = body["properties"].clone() else { return Err(unexpected()) };
     properties.retain(|name, value| !value.is_null() && !SERVICE_SET.contains(&&**name));
+    let properties = Value::from(properties);
+    if properties.to_string().len() > BOOKMARK_BYTES {
+        return Err(bad_request(format!("'properties' has more than {BOOKMARK_BYTES} bytes.")));
+    }
     let precondition = ask.precondition(checked.etag);
-    match ask.change(Change::PutDocument { key, properties: properties.into(), precondition }).await? {
+    match ask.change(Change::PutDocument { key, properties, precondition }).await? {
         Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
         _ => Err(unexpected()),
     }
@@ -64,5 +71,5 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 /// DELETE `/bookmarks/{bookmark}`.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
-    Ok(gone(&ask.change(Change::DeleteDocument { key }).await?))
+    Ok(gone(&ask.change(Change::DeleteDocument { key, precondition: ask.precondition(None) }).await?))
 }

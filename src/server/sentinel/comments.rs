@@ -50,6 +50,10 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 
 /// DELETE `/incidents/{incident}/comments/{comment}`.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
-    let change = Change::DeleteComment { incident: named(&ask)?, name: ask.name("comment")? };
+    let change = Change::DeleteComment {
+        incident: named(&ask)?,
+        name: ask.name("comment")?,
+        precondition: ask.precondition(None),
+    };
     Ok(gone(&ask.change(change).await?))
 }

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     incident::{Change, Draft, Incident, IncidentRef, TeamMembers, Written, properties},
     server::{
-        ask::{Ask, bad_request, gone, not_found, put, unexpected},
-        own::incidents::whole,
+        ask::{Ask, gone, not_found, put, unexpected},
+        own::incidents::checked,
         problem::{Problem, json},
     },
 };
@@ -55,9 +55,7 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let name = ask.name("incident")?;
     let Envelope { etag, properties } = ask.json::<Envelope<IncidentWrite>>().await?;
-    let mut draft = Draft::from(properties);
-    draft.description = whole(draft.description)?;
-    let incident = Box::new(draft.check().map_err(|refusal| bad_request(refusal.to_string()))?);
+    let incident = checked(Draft::from(properties))?;
     let precondition = ask.precondition(etag);
     match ask.change(Change::PutIncident { name, incident, precondition }).await? {
         Written::Incident { incident, created } => Ok(put(created, &incident.resource(ask.workspace()))),

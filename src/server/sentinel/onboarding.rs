@@ -67,5 +67,5 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 /// DELETE `/onboardingStates/default`: forgets what was written of it.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
-    Ok(gone(&ask.change(Change::DeleteDocument { key }).await?))
+    Ok(gone(&ask.change(Change::DeleteDocument { key, precondition: ask.precondition(None) }).await?))
 }

@@ -49,7 +49,11 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 
 /// DELETE `/incidents/{incident}/relations/{relation}`.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
-    let change = Change::DeleteRelation { incident: named(&ask)?, name: ask.name("relation")? };
+    let change = Change::DeleteRelation {
+        incident: named(&ask)?,
+        name: ask.name("relation")?,
+        precondition: ask.precondition(None),
+    };
     Ok(gone(&ask.change(change).await?))
 }
 

@@ -8,9 +8,11 @@ use super::{
     list::whole,
 };
 use crate::{
-    incident::{Change, IncidentRef, Written},
+    incident::{Change, IncidentRef, Written, within},
+    limits::{TASK_DESCRIPTION_CHARS, TASK_TITLE_CHARS},
     server::{
         ask::{Ask, gone, not_found, put, unexpected},
+        own::incidents::refused,
         problem::{Problem, json},
     },
 };
@@ -36,6 +38,8 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let (incident, name) = (named(&ask)?, ask.name("task")?);
     let Envelope { etag, properties } = ask.json::<Envelope<TaskWrite>>().await?;
     let TaskWrite { title, description, status } = properties;
+    within("title", Some(&title), TASK_TITLE_CHARS).map_err(refused)?;
+    within("description", description.as_ref(), TASK_DESCRIPTION_CHARS).map_err(refused)?;
     let precondition = ask.precondition(etag);
     let change = Change::PutTask { incident, name, title, description, status, precondition };
     match ask.change(change).await? {
@@ -46,6 +50,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
 
 /// DELETE `/incidents/{incident}/tasks/{task}`.
 pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
-    let change = Change::DeleteTask { incident: named(&ask)?, name: ask.name("task")? };
+    let change =
+        Change::DeleteTask { incident: named(&ask)?, name: ask.name("task")?, precondition: ask.precondition(None) };
     Ok(gone(&ask.change(change).await?))
 }

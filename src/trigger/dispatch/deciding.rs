@@ -257,8 +257,11 @@ impl<'d> Deciding<'d> {
         if incident.changes(&after).is_empty() {
             return;
         }
-        let etag =
-            self.change(by, causes, |incident| Change::PatchIncident { incident, patch: Box::new(patch.clone()) });
+        let etag = self.change(by, causes, |incident| Change::PatchIncident {
+            incident,
+            patch: Box::new(patch.clone()),
+            precondition: Precondition::default(),
+        });
         let at = self.at;
         if let (Matter::Incident { incident, .. }, Some(etag)) = (&mut self.matter, etag) {
             **incident = Incident { etag, modified: at, ..after };

@@ -10,10 +10,10 @@ use super::{
         codec::{self, At, Id, Name, Named},
         incidents,
     },
-    plan::{Plan, Stop},
+    plan::{self, Plan, Stop},
 };
 use crate::{
-    incident::{Alert, Entity, ResourceName, Summary, Written},
+    incident::{Alert, Entity, Precondition, ResourceName, Summary, Written},
     store::{StoreError, incidents::Subject},
 };
 
@@ -88,8 +88,14 @@ pub(super) fn entities_of_incident(connection: &Connection, incident: u64) -> Re
 }
 
 /// Takes an alert in, or replaces it; incidents it is related to learn what it says now.
-pub(super) fn put<'w>(connection: &Connection, plan: &mut Plan<'w>, alert: &'w Alert) -> Result<Written, Stop> {
+pub(super) fn put<'w>(
+    connection: &Connection,
+    plan: &mut Plan<'w>,
+    alert: &'w Alert,
+    precondition: &Precondition,
+) -> Result<Written, Stop> {
     let present = get(connection, &alert.name)?;
+    plan::check(precondition, present.as_ref().map(|present| present.etag), &alert.name)?;
     let created = present.is_none();
     let kept = Alert {
         name: present.map_or_else(|| alert.name.clone(), |present| present.name),

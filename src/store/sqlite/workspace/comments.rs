@@ -124,9 +124,12 @@ pub(super) fn delete(
     plan: &mut Plan<'_>,
     incident: &IncidentRef,
     name: &ResourceName,
+    precondition: &Precondition,
 ) -> Result<Written, Stop> {
     let before = plan::incident(connection, incident)?;
-    let Some(comment) = get(connection, before.number, name)? else { return Ok(Written::Gone { existed: false }) };
+    let present = get(connection, before.number, name)?;
+    plan::check(precondition, present.as_ref().map(|present| present.etag), name)?;
+    let Some(comment) = present else { return Ok(Written::Gone { existed: false }) };
     let mut after = plan.touched(&before);
     after.summary.comments = after.summary.comments.saturating_sub(1);
     plan.update(before, &after);

@@ -116,8 +116,15 @@ fn store(connection: &Connection, document: &Document) -> Result<(), StoreError>
 }
 
 /// Deletes a document; a bookmark leaves the incidents it was related to.
-pub(super) fn delete<'w>(connection: &Connection, plan: &mut Plan<'w>, key: &'w DocumentKey) -> Result<Written, Stop> {
-    if get(connection, key)?.is_none() {
+pub(super) fn delete<'w>(
+    connection: &Connection,
+    plan: &mut Plan<'w>,
+    key: &'w DocumentKey,
+    precondition: &Precondition,
+) -> Result<Written, Stop> {
+    let present = get(connection, key)?;
+    plan::check(precondition, present.as_ref().map(|present| present.etag), &key.name)?;
+    if present.is_none() {
         return Ok(Written::Gone { existed: false });
     }
     if key.kind == DocumentKind::Bookmark {

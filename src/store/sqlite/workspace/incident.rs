@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     incident::{
-        ActivityKind, Actor, Draft, Incident, IncidentRef, Patch, Precondition, Provenance, Rejected, ResourceName,
-        Written,
+        ActivityKind, Actor, Draft, Incident, IncidentRef, Patch, Precondition, Provenance, Refusal, Rejected,
+        ResourceName, Written,
     },
+    limits,
     store::{StoreError, incidents::Subject},
 };
 
@@ -57,9 +58,16 @@ pub(super) fn patch(
     plan: &mut Plan<'_>,
     incident: &IncidentRef,
     patch: &Patch,
+    precondition: &Precondition,
 ) -> Result<Written, Stop> {
     let before = plan::incident(connection, incident)?;
-    let after = plan.touched(&before).with(checked(patch.apply(&before))?);
+    plan::check(precondition, Some(before.etag), &before.name)?;
+    let draft = patch.apply(&before);
+    // Of a report the tags beyond the limit are dropped; here somebody asks for these.
+    if draft.tags.len() > limits::TAGS && draft.tags.len() > before.tags.len() {
+        return Err(Rejected::from(Refusal::TooManyTags).into());
+    }
+    let after = plan.touched(&before).with(checked(draft)?);
     if before.changes(&after).is_empty() {
         return Ok(Written::Incident { incident: Box::new(before), created: false });
     }

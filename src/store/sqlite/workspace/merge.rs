@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     incident::{
-        ActivityKind, Classification, Draft, Incident, IncidentRef, Rejected, RelatedKind, Relation, ResourceName,
-        Status, Summary, Written,
+        ActivityKind, Classification, Draft, Incident, IncidentRef, Precondition, Rejected, RelatedKind, Relation,
+        ResourceName, Status, Summary, Written,
     },
     limits,
 };
@@ -25,8 +25,13 @@ pub(super) fn merge(
     plan: &mut Plan<'_>,
     into: &IncidentRef,
     from: &[IncidentRef],
+    precondition: &Precondition,
 ) -> Result<Written, Stop> {
+    if from.len() > limits::MERGED {
+        return Err(invalid(format!("At most {} incidents can be merged at once.", limits::MERGED)));
+    }
     let target = plan::incident(connection, into)?;
+    plan::check(precondition, Some(target.etag), &target.name)?;
     let mut sources: Vec<Incident> = Vec::with_capacity(from.len());
     for source in from {
         let source = plan::incident(connection, source)?;
@@ -48,10 +53,10 @@ pub(super) fn merge(
     }
     let mut after = plan.touched(&target);
     let mut moving = Moving::of(connection, &target)?;
+    let mut tags: HashSet<&String> = target.tags.iter().collect();
     for source in &sources {
         moving.take(connection, plan, source)?;
-        let tags = source.tags.iter().filter(|tag| !after.tags.contains(tag)).cloned().collect::<Vec<_>>();
-        after.tags.extend(tags);
+        after.tags.extend(source.tags.iter().filter(|tag| tags.insert(tag)).cloned());
         after.summary.join(&source.summary);
     }
     after.summary.comments = moving.comments;
@@ -69,6 +74,20 @@ pub(super) fn merge(
             "Merged, the incidents would have {} alerts; an incident can have {}.",
             after.summary.alerts,
             limits::RELATED_ALERTS
+        )));
+    }
+    if after.tags.len() > limits::TAGS {
+        return Err(invalid(format!(
+            "Merged, the incidents would have {} tags; an incident can have {}.",
+            after.tags.len(),
+            limits::TAGS
+        )));
+    }
+    if moving.tasks > limits::TASKS {
+        return Err(invalid(format!(
+            "Merged, the incidents would have {} tasks; an incident can have {}.",
+            moving.tasks,
+            limits::TASKS
         )));
     }
     let numbers = sources.iter().map(|source| source.number).collect();
@@ -106,6 +125,7 @@ fn close(plan: &mut Plan<'_>, source: Incident, into: u64) {
 struct Moving {
     into: u64,
     comments: u64,
+    tasks: usize,
     /// Names that are taken, by table.
     taken: HashSet<(&'static str, String)>,
     related: Vec<(RelatedKind, ResourceName)>,
@@ -115,12 +135,13 @@ impl Moving {
     fn of(connection: &Connection, target: &Incident) -> Result<Self, Stop> {
         let number = target.number;
         let (mut moving, mut taken) =
-            (Self { into: number, comments: 0, taken: HashSet::new(), related: Vec::new() }, HashSet::new());
+            (Self { into: number, comments: 0, tasks: 0, taken: HashSet::new(), related: Vec::new() }, HashSet::new());
         for comment in comments::all(connection, number)? {
             moving.comments += 1;
             taken.insert(("comment", key(&comment.name)));
         }
         for task in tasks::all(connection, number)? {
+            moving.tasks += 1;
             taken.insert(("task", key(&task.name)));
         }
         for relation in relations::all(connection, number)? {
@@ -142,6 +163,7 @@ impl Moving {
             self.carry(plan, "comment", source.number, comment.name);
         }
         for task in tasks::all(connection, source.number)? {
+            self.tasks += 1;
             self.carry(plan, "task", source.number, task.name);
         }
         for relation in relations::all(connection, source.number)? {

@@ -127,6 +127,9 @@ pub(super) fn check(
     if !precondition.holds(present) {
         return Err(Rejected::PreconditionFailed(name.to_string()));
     }
+    if present.is_some_and(|present| precondition.excludes(present)) {
+        return Err(Rejected::Exists(name.to_string()));
+    }
     match present {
         Some(present) if !precondition.allows(present) => Err(Rejected::Stale(name.to_string())),
         _ => Ok(()),

@@ -167,9 +167,12 @@ pub(super) fn delete(
     plan: &mut Plan<'_>,
     incident: &IncidentRef,
     name: &ResourceName,
+    precondition: &Precondition,
 ) -> Result<Written, Stop> {
     let before = plan::incident(connection, incident)?;
-    let Some(relation) = get(connection, before.number, name)? else { return Ok(Written::Gone { existed: false }) };
+    let present = get(connection, before.number, name)?;
+    plan::check(precondition, present.as_ref().map(|present| present.etag), name)?;
+    let Some(relation) = present else { return Ok(Written::Gone { existed: false }) };
     remove(connection, plan, before, &relation)?;
     Ok(Written::Gone { existed: true })
 }

@@ -10,8 +10,9 @@ use super::{
 use crate::{
     incident::{
         ActivityKind, FieldChange, Incident, IncidentRef, Precondition, Rejected, ResourceName, Task, TaskStatus,
-        Written,
+        Written, cut,
     },
+    limits,
     store::StoreError,
 };
 
@@ -68,17 +69,24 @@ pub(super) fn put(
     let before = plan::incident(connection, incident)?;
     let present = get(connection, before.number, name)?;
     plan::check(precondition, present.as_ref().map(|present| present.etag), name)?;
-    let title = content.title.trim();
+    let mut title = content.title.trim().to_owned();
     if title.is_empty() {
         return Err(invalid("A task needs a title."));
+    }
+    cut(&mut title, limits::TASK_TITLE_CHARS, "…");
+    let mut description = content.description.filter(|text| !text.is_empty()).map(str::to_owned);
+    description.iter_mut().for_each(|text| cut(text, limits::TASK_DESCRIPTION_CHARS, "…"));
+    if present.is_none() && all(connection, before.number)?.len() >= limits::TASKS {
+        let most = limits::TASKS;
+        return Err(invalid(format!("Incident {} has {most} tasks already; it can have no more.", before.name)));
     }
     let (etag, at, by) = (plan.write.etag, plan.at, plan.write.by.clone());
     let new = Task {
         incident: before.number,
         name: name.clone(),
         etag,
-        title: title.to_owned(),
-        description: content.description.filter(|text| !text.is_empty()).map(str::to_owned),
+        title,
+        description,
         status: content.status,
         created: at,
         created_by: by.clone(),
@@ -195,9 +203,12 @@ pub(super) fn delete(
     plan: &mut Plan<'_>,
     incident: &IncidentRef,
     name: &ResourceName,
+    precondition: &Precondition,
 ) -> Result<Written, Stop> {
     let before = plan::incident(connection, incident)?;
-    let Some(task) = get(connection, before.number, name)? else { return Ok(Written::Gone { existed: false }) };
+    let present = get(connection, before.number, name)?;
+    plan::check(precondition, present.as_ref().map(|present| present.etag), name)?;
+    let Some(task) = present else { return Ok(Written::Gone { existed: false }) };
     let after = plan.touched(&before);
     plan.update(before, &after);
     let (number, gone) = (codec::int(after.number), Named(task.name.clone()));

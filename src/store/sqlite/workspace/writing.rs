@@ -41,13 +41,17 @@ fn written<'w>(writing: &mut Writing<'_>, plan: &mut Plan<'w>, change: &'w Chang
         Change::PutIncident { name, incident, precondition } => {
             incident::put(writing, plan, name, incident, precondition)
         }
-        Change::PatchIncident { incident, patch } => incident::patch(connection, plan, incident, patch),
+        Change::PatchIncident { incident, patch, precondition } => {
+            incident::patch(connection, plan, incident, patch, precondition)
+        }
         Change::DeleteIncident { incident, precondition } => incident::delete(connection, plan, incident, precondition),
-        Change::Merge { into, from } => merge::merge(connection, plan, into, from),
+        Change::Merge { into, from, precondition } => merge::merge(connection, plan, into, from, precondition),
         Change::PutComment { incident, name, message, precondition, any_author } => {
             comments::put(connection, plan, incident, name, message, precondition, *any_author)
         }
-        Change::DeleteComment { incident, name } => comments::delete(connection, plan, incident, name),
+        Change::DeleteComment { incident, name, precondition } => {
+            comments::delete(connection, plan, incident, name, precondition)
+        }
         Change::PutTask { incident, name, title, description, status, precondition } => {
             let content = tasks::Content { title, description: description.as_deref(), status: *status };
             tasks::put(connection, plan, incident, name, &content, precondition)
@@ -55,19 +59,23 @@ fn written<'w>(writing: &mut Writing<'_>, plan: &mut Plan<'w>, change: &'w Chang
         Change::SetTaskStatus { incident, name, status } => {
             tasks::set_status(connection, plan, incident.as_ref(), name, *status)
         }
-        Change::DeleteTask { incident, name } => tasks::delete(connection, plan, incident, name),
+        Change::DeleteTask { incident, name, precondition } => {
+            tasks::delete(connection, plan, incident, name, precondition)
+        }
         Change::PutRelation { incident, name, kind, related, precondition } => {
             relations::put(connection, plan, incident, name, (*kind, related), precondition)
         }
-        Change::DeleteRelation { incident, name } => relations::delete(connection, plan, incident, name),
+        Change::DeleteRelation { incident, name, precondition } => {
+            relations::delete(connection, plan, incident, name, precondition)
+        }
         Change::CreateTeam { incident, id, name, description, who } => {
             team::create(connection, plan, incident, *id, (name, description.as_deref()), who)
         }
-        Change::PutAlert { alert } => alerts::put(connection, plan, alert),
+        Change::PutAlert { alert, precondition } => alerts::put(connection, plan, alert, precondition),
         Change::PutDocument { key, properties, precondition } => {
             documents::put(connection, plan, key, properties, precondition)
         }
-        Change::DeleteDocument { key } => documents::delete(connection, plan, key),
+        Change::DeleteDocument { key, precondition } => documents::delete(connection, plan, key, precondition),
         Change::NotePlaybook { incident, playbook, run } => {
             let what = ActivityKind::PlaybookStarted { playbook: playbook.clone(), run: *run };
             incident::note(connection, plan, incident, what)
