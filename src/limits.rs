@@ -158,8 +158,9 @@ pub const API_FOUND: usize = 20;
 pub const API_FOUND_MOST: usize = 200;
 /// Entities of one alert, Sentinel's limit.
 pub const ALERT_ENTITIES: usize = 500;
-/// Bytes of an API's query; a filter is a few hundred.
-pub const API_QUERY_BYTES: usize = 32 * 1024;
+/// Bytes of an API's query, percent-encoded as links to the next page are; a filter is a few hundred. With the token of a
+/// page it must fit within [`REQUEST_HEAD_BYTES`].
+pub const API_QUERY_BYTES: usize = 48 * 1024;
 /// Calls of webhooks a minute from one client, unless `server.hook_calls_per_minute` says otherwise: far more than any
 /// sender needs, and too few to fill a disk unseen.
 pub const HOOK_CALLS_PER_MINUTE: u32 = 3_000;

@@ -17,7 +17,7 @@ pub enum ResourceName {
 /// Why a text is no resource name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is not a resource name: it has 1 to 260 characters, none of them / \\ ? # % < > & or a control character"
+    "'{0}' is not a resource name: it has 1 to 260 characters, none of them / \\ ? # % < > & or a control character, and is not . or .."
 )]
 pub struct BadName(pub String);
 
@@ -35,7 +35,7 @@ impl ResourceName {
             return Ok(Self::Guid(guid));
         }
         let forbidden = |letter: char| letter.is_control() || "/\\?#%<>&".contains(letter);
-        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(forbidden) {
+        if matches!(text, "" | "." | "..") || text.chars().count() > Self::MAX_CHARS || text.chars().any(forbidden) {
             return Err(BadName(text.to_owned()));
         }
         Ok(Self::Text(text.into()))
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_no_address_can_carry_is_no_name() {
-        for text in ["", "a/b", "a?b", "a\nb", &"x".repeat(261)] {
+        for text in ["", ".", "..", "a/b", "a?b", "a\nb", &"x".repeat(261)] {
             assert_eq!(ResourceName::parse(text), Err(BadName(text.to_owned())));
         }
     }

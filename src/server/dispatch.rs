@@ -41,15 +41,21 @@ async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Prob
             return Ok(sentinel::wrong_method(&parts.uri, &origin, &parts.method, &methods.join(", ")));
         }
         Found::WrongMethod(methods) => return Err(wrong_method(&parts, &methods)),
+        Found::Nothing if is_arm(parts.uri.path()) => {
+            let mut nothing = Problem::not_found();
+            nothing.code = "ResourceNotFound";
+            return Err(nothing);
+        }
         Found::Nothing => return Err(Problem::not_found()),
     };
     let Handler::Api(handler) = route.handler else { return Err(Problem::not_found()) };
     // No API is public; a table that says so is not believed.
     let caller = site.enter(route, &parts.headers, client).await?.ok_or_else(Problem::not_found)?;
-    if parts.uri.query().is_some_and(|query| query.len() > API_QUERY_BYTES) {
-        return Err(bad_request(format!("The query has more than {API_QUERY_BYTES} bytes.")));
-    }
     let query = queries(parts.uri.query()).map_err(|_| bad_request("The query is not valid UTF-8, or too long."))?;
+    // As the next page's address will hold it, so that no page is refused after the first.
+    if sentinel::encoded_bytes(&query) > API_QUERY_BYTES {
+        return Err(bad_request(format!("The query, percent-encoded, has more than {API_QUERY_BYTES} bytes.")));
+    }
     let ask = Ask {
         site: site.clone(),
         caller,

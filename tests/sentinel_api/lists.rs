@@ -55,6 +55,20 @@ async fn a_list_is_followed_to_its_end_in_pages_of_the_size_asked_for() {
 }
 
 #[tokio::test]
+async fn a_filter_that_page_one_takes_is_taken_on_the_next_page_too() {
+    let api = api().await;
+    many(&api, 2).await;
+    for (quotes, status) in [(13_000, 200), (16_600, 400)] {
+        let filter = format!("$filter=properties/title%20ne%20'{}'", "(".repeat(quotes));
+        let first = format!("{BASE}/incidents?{VERSION}&$top=1&{filter}");
+        assert_eq!(api.call("GET", &first, None).await.status, status, "{quotes}");
+        if status == 200 {
+            assert_eq!(follow(&api, &first).await.0, [1, 1]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn names_in_addresses_ignore_case_and_a_slash_at_the_end() {
     let api = api().await;
     api.incident("Case-7", "Door").await;

@@ -74,6 +74,13 @@ pub fn whole<T, R: Serialize>(items: &[T], resource: impl Fn(&T) -> R) -> Respon
     json(StatusCode::OK, &ListOf { value: items.iter().map(resource).collect(), next_link: None })
 }
 
+/// Bytes of a query as a link to the next page holds it, without the page's token.
+pub fn encoded_bytes(query: &[(String, String)]) -> usize {
+    let bytes = |text, kept| utf8_percent_encode(text, kept).map(str::len).sum::<usize>() + 1;
+    let asked = query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(SKIP));
+    asked.map(|(name, value)| bytes(name, NAME) + bytes(value, VALUE)).sum()
+}
+
 /// The same address as was asked, at the host that was asked, with another value of one parameter.
 pub fn link(ask: &Ask, parameter: &str, value: &str) -> String {
     let path = ask.uri.path().replace('{', "%7B").replace('}', "%7D");

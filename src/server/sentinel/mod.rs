@@ -28,7 +28,7 @@ pub use body::{
 };
 pub use entities::{EntityList, IncidentEntities};
 pub use expansion::Expansion;
-pub use list::{ListOf, link, listing, page};
+pub use list::{ListOf, encoded_bytes, link, listing, page};
 
 use super::{
     ask::{Ask, bad_request, not_found},
@@ -82,8 +82,14 @@ fn coded(code: &'static str, message: impl Into<String>) -> Box<Problem> {
 
 /// Any date Sentinel could have had a version at.
 fn is_version(text: &str) -> bool {
-    let day = text.strip_suffix("-preview").unwrap_or(text);
-    day.len() == 10 && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok_and(|date| date >= FIRST_VERSION)
+    const PREVIEW: &str = "-preview";
+    let day = match text.split_at_checked(10) {
+        Some((day, suffix)) if suffix.is_empty() || suffix.eq_ignore_ascii_case(PREVIEW) => day,
+        _ => return false,
+    };
+    // What reads a date takes spaces for digits.
+    day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+        && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok_and(|date| date >= FIRST_VERSION)
 }
 
 /// What Azure Resource Manager says when an address does not take a method.
@@ -110,12 +116,21 @@ mod tests {
 
     #[test]
     fn every_version_since_sentinel_began_is_taken_and_nothing_else() {
-        for version in ["2019-01-01-preview", "2020-01-01", "2022-07-01-preview", "2025-10-01-preview", "2031-02-28"] {
+        for version in ["2019-01-01-preview", "2020-01-01", "2022-07-01-PREVIEW", "2025-10-01-preview", "2031-02-28"] {
             assert!(is_version(version), "{version}");
         }
-        for version in
-            ["", "2018-12-31", "2022-02-30", "2022-7-1", "2022-07-01-beta", "2022-07-01-Preview ", "latest", "20220701"]
-        {
+        for version in [
+            "",
+            "2018-12-31",
+            "2022-02-30",
+            "2022-7-1",
+            "2022-07-01-beta",
+            "2022-07-01-Preview ",
+            "latest",
+            "20220701",
+            "2022-07- 1",
+            "+2022-7-01",
+        ] {
             assert!(!is_version(version), "{version}");
         }
     }
