@@ -379,6 +379,10 @@ pub const FILTER_CHARS: usize = 32_768;
 pub const FILTER_SHOWN_CHARS: usize = 1_000;
 /// Parentheses, functions, `not` and `any` inside each other in one `$filter`, by which reading it recurses.
 pub const FILTER_NESTING: usize = 64;
+/// `any` inside each other in one `$filter`: each multiplies the work by the length of its list.
+pub const FILTER_ANYS: usize = 2;
+/// How long a list or a search may take; by then its answer would be a whole table that is read row by row.
+pub const QUESTION: Duration = Duration::from_secs(5);
 /// Properties that one `$orderby` sorts by.
 pub const ORDER_KEYS: usize = 8;
 /// Events of the workspace read at once; each is dealt with in a transaction of its own.

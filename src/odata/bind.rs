@@ -4,7 +4,7 @@ use super::{
     Fault, Filter, Kind, Match, Operand, Operator, Order, Property, lexer,
     parser::{Key, Node, What, unknown_function},
 };
-use crate::diagnostic::nearest;
+use crate::{diagnostic::nearest, limits};
 
 /// Binds a whole condition.
 pub(super) fn filter(node: &Node, properties: &'static [Property]) -> Result<Filter, Fault> {
@@ -125,6 +125,10 @@ impl<'n> Binder<'n> {
         let Some((name, condition)) = lambda else { return Ok(Filter::Any { list, filter: None }) };
         if self.variables.iter().any(|variable| variable.name.eq_ignore_ascii_case(name)) {
             return Err(Fault::new(at, format!("The range variable '{name}' has already been declared")));
+        }
+        if self.variables.len() == limits::FILTER_ANYS {
+            let message = format!("More than {} 'any' inside each other", limits::FILTER_ANYS);
+            return Err(Fault::new(at, message));
         }
         self.variables.push(Variable { name, list });
         let filter = self.condition(condition)?;

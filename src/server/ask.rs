@@ -183,6 +183,16 @@ impl From<StoreError> for Box<Problem> {
         if matches!(error, StoreError::BadContinuation) {
             return bad_request("The query parameter $skipToken is not one that this list gave out.");
         }
+        if matches!(error, StoreError::TooLong) {
+            tracing::warn!(%error, "an API's list or search was given up");
+            let message = format!(
+                "The list or search took longer than {} seconds and was given up. Narrow it: compare the status, the \
+                 severity, a time or a label with 'eq' or 'ge', sort by a time, and avoid 'any' inside 'any'.",
+                crate::limits::QUESTION.as_secs()
+            );
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This takes too long", message)
+                .retry_after(STORE_RETRY);
+        }
         if error.is_passing() {
             tracing::error!(%error, "an API's request could not be stored; its sender is told to try again");
             let message = "The data folder cannot be written just now, so nothing was changed. Try again in a while.";

@@ -43,6 +43,10 @@ pub enum StoreError {
     /// A page was asked for with a continuation that does not belong to this list and order, or that is damaged.
     #[error("the continuation does not belong to this list and its order")]
     BadContinuation,
+    /// A list or a search took longer than [`limits::QUESTION`](crate::limits::QUESTION) and was given up. Nothing was
+    /// changed; a narrower one is quicker.
+    #[error("the question took longer than {} s and was given up; ask for less, or more exactly", crate::limits::QUESTION.as_secs())]
+    TooLong,
     /// Anything else: a damaged file, a bug.
     #[error("the database failed: {0}")]
     Failed(Arc<str>),

@@ -72,6 +72,9 @@ fn what_is_too_long_or_too_deep_is_refused_whatever_it_says() {
         let error = Filter::parse(&deep, INCIDENT).unwrap_err();
         assert_eq!(error.message, "Recursion depth exceeded allowed limit of 64", "{opening}");
     }
+    let three = ["a", "b", "c"].map(|x| format!("properties/labels/any({x}: "));
+    let error = Filter::parse(&format!("{}true)))", three.concat()), INCIDENT).unwrap_err();
+    assert_eq!((error.message.as_str(), error.position), ("More than 2 'any' inside each other", 51));
     let deepest = "(".repeat(limits::FILTER_NESTING) + "true" + &")".repeat(limits::FILTER_NESTING);
     assert_eq!(Filter::parse(&deepest, INCIDENT), Ok(Filter::Constant(true)));
 }

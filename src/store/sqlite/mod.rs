@@ -36,7 +36,7 @@ use super::{
     query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
     run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
 };
-use crate::incident::Incident;
+use crate::{incident::Incident, limits};
 use bell::Bell;
 use blobs::Blobs;
 use codec::Dense;
@@ -126,6 +126,15 @@ impl SqliteStore {
         T: Send + 'static,
     {
         self.readers.ask(question).await
+    }
+
+    /// Asks for a list or a search, [within a time](Readers::ask_within).
+    async fn look<T, F>(&self, question: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.ask_within(limits::QUESTION, question).await
     }
 
     /// Asks a question that may need a large body.
@@ -342,7 +351,7 @@ impl Store for SqliteStore {
     }
 
     async fn incidents(&self, filter: IncidentFilter) -> Result<Vec<Incident>, StoreError> {
-        self.ask(move |connection| workspace::queue(connection, &filter)).await
+        self.look(move |connection| workspace::queue(connection, &filter)).await
     }
 
     async fn incident(&self, number: u64) -> Result<Option<Incident>, StoreError> {

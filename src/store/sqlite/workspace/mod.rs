@@ -21,6 +21,8 @@ pub(super) use events::tell_created;
 pub(super) use listing::queue;
 pub(super) use writing::decide;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -59,12 +61,12 @@ impl IncidentStore for SqliteStore {
     }
 
     async fn list_incidents(&self, listing: Listing) -> Result<Page<Incident>, StoreError> {
-        self.ask(move |connection| listing::incidents(connection, &listing)).await
+        self.look(move |connection| listing::incidents(connection, &listing)).await
     }
 
     async fn comments(&self, incident: &IncidentRef, listing: Listing) -> Result<Option<Page<Comment>>, StoreError> {
         let incident = incident.clone();
-        self.ask(move |connection| of(connection, &incident, |number| listing::comments(connection, number, &listing)))
+        self.look(move |connection| of(connection, &incident, |number| listing::comments(connection, number, &listing)))
             .await
     }
 
@@ -78,8 +80,10 @@ impl IncidentStore for SqliteStore {
 
     async fn relations(&self, incident: &IncidentRef, listing: Listing) -> Result<Option<Page<Relation>>, StoreError> {
         let incident = incident.clone();
-        self.ask(move |connection| of(connection, &incident, |number| listing::relations(connection, number, &listing)))
-            .await
+        self.look(move |connection| {
+            of(connection, &incident, |number| listing::relations(connection, number, &listing))
+        })
+        .await
     }
 
     async fn relation(&self, incident: &IncidentRef, name: &ResourceName) -> Result<Option<Relation>, StoreError> {
@@ -135,7 +139,7 @@ impl IncidentStore for SqliteStore {
     }
 
     async fn alerts(&self, listing: Listing) -> Result<Page<Alert>, StoreError> {
-        self.ask(move |connection| listing::alerts(connection, &listing)).await
+        self.look(move |connection| listing::alerts(connection, &listing)).await
     }
 
     async fn entity(&self, name: Uuid) -> Result<Option<Entity>, StoreError> {
@@ -158,7 +162,7 @@ impl IncidentStore for SqliteStore {
 
     async fn search(&self, query: &str, limit: usize) -> Result<Vec<SearchHit>, StoreError> {
         let query = query.to_owned();
-        self.ask(move |connection| search::search(connection, &query, limit)).await
+        self.look(move |connection| search::search(connection, &query, limit)).await
     }
 
     async fn related_incidents(
@@ -167,7 +171,8 @@ impl IncidentStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<RelatedIncident>, StoreError> {
         let incident = incident.clone();
-        self.ask_bodies(move |connection, blobs| related::related(connection, blobs, &incident, limit)).await
+        let blobs = Arc::clone(&self.blobs);
+        self.look(move |connection| related::related(connection, &blobs, &incident, limit)).await
     }
 
     async fn index_portion(&self) -> Result<bool, StoreError> {
