@@ -177,8 +177,8 @@ impl Pair {
     }
 
     /// Asks the second as an administrator.
-    fn api(&self, method: &str, path: &str, body: Value) -> Value {
-        let (authorization, body) = (format!("Bearer {}", self.between.administrator), body.to_string());
+    fn api(&self, method: &str, path: &str, body: impl Into<Value>) -> Value {
+        let (authorization, body) = (format!("Bearer {}", self.between.administrator), body.into().to_string());
         let body = if method == "GET" { Vec::new() } else { body.into_bytes() };
         let asked = ask(self.second.address, method, path, &authorization, &body);
         let (status, answer) = self.runtime.block_on(asked);
