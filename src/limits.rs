@@ -209,6 +209,17 @@ pub const REQUEST: Duration = Duration::from_secs(120);
 pub const HOOK_REQUEST: Duration = Duration::from_secs(240);
 /// Connections served at once; further ones wait to be accepted.
 pub const CONNECTIONS: usize = 1_024;
+/// Connections of one client among [`CONNECTIONS`], so that no single one takes all of them. This machine and the trusted
+/// proxies speak for many and are not counted.
+pub const CONNECTIONS_OF_ONE_CLIENT: usize = 128;
+/// How long a client may leave an answer unread before its connection is closed.
+pub const ANSWER_UNREAD: Duration = Duration::from_secs(30);
+/// Bytes of attachments held in memory at once while they are sent.
+pub const ATTACHMENTS_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
+/// Mails decoded at once to get at an attachment; each takes up to twice [`MAIL_BYTES`] meanwhile.
+pub const MAILS_DECODED: usize = 2;
+/// How long a download waits for room before it is told to come again.
+pub const DOWNLOAD_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of large request bodies (over [`BODY_IN_ROW_BYTES`]) held in memory at once.
 pub const BODIES_IN_FLIGHT_BYTES: usize = 64 * 1024 * 1024;
 /// How long requests under way may take to end when Larum stops.

@@ -289,7 +289,7 @@ actions:
 #[test]
 fn every_key_of_the_configuration_is_read() {
     let text = "
-server: {listen: '0.0.0.0:80', public_url: https://reports.example.com, trusted_proxies: [10.0.0.0/8, '::1'], form_posts_per_minute: 5, hook_calls_per_minute: 6, api_calls_per_minute: 7, public_listen: '[::1]:8443', tls: {certificate: larum.pem, key: larum-key.pem}, open_metrics: true}
+server: {listen: '0.0.0.0:80', url: https://soc.example.com, public_url: https://reports.example.com, trusted_proxies: [10.0.0.0/8, '::1'], form_posts_per_minute: 5, hook_calls_per_minute: 6, api_calls_per_minute: 7, public_listen: '[::1]:8443', tls: {certificate: larum.pem, key: larum-key.pem}, open_metrics: true}
 data: /var/lib/larum
 playbooks: [playbooks, more/one.yaml]
 connections:

@@ -79,7 +79,7 @@ pub struct Issued {
 pub enum IssueError {
     #[error(
         "`{0}` is not a name for a token: it has 1 to {most} characters, none of them a control character, and no space \
-         at its ends",
+         at its ends; `.`, `..` and what looks like an id are none, since a name stands in addresses",
         most = limits::TOKEN_NAME_CHARS
     )]
     BadName(String),
@@ -94,7 +94,9 @@ impl TokenRequest {
     /// When the name is none, or the system gives no randomness.
     pub fn issue(self, now: DateTime<Utc>) -> Result<Issued, IssueError> {
         let fits = (1..=limits::TOKEN_NAME_CHARS).contains(&self.name.chars().count());
-        if !fits || self.name.chars().any(char::is_control) || self.name.trim() != self.name {
+        // An address loses `.` and `..` on its way, and by an id another token may be meant.
+        let is_other = [".", ".."].contains(&&*self.name) || Uuid::try_parse(&self.name).is_ok();
+        if !fits || is_other || self.name.chars().any(char::is_control) || self.name.trim() != self.name {
             return Err(IssueError::BadName(self.name));
         }
         let mut secret = [0; SECRET_BYTES];
@@ -207,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_name_is_one_line_of_text() {
-        for name in ["", " ci", "ci\n", "a\u{1b}b", &"x".repeat(limits::TOKEN_NAME_CHARS + 1)] {
+        let id = Uuid::nil().to_string();
+        for name in ["", " ci", "ci\n", "a\u{1b}b", ".", "..", &id, &"x".repeat(limits::TOKEN_NAME_CHARS + 1)] {
             assert!(matches!(issue(name), Err(IssueError::BadName(_))), "{name:?}");
         }
         assert!(issue("Überwachung (Nacht)").is_ok());

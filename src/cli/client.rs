@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf, time::Duration};
 
-use reqwest::{Method, StatusCode, header, redirect};
+use reqwest::{Method, StatusCode, header, header::HeaderValue, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -45,6 +45,12 @@ impl ServerArgs {
         self.url.is_some() || variable(URL).is_some()
     }
 
+    /// Whether there is a token to ask a server with.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        variable(TOKEN).is_some()
+    }
+
     /// A client of that server.
     ///
     /// # Errors
@@ -63,6 +69,11 @@ impl ServerArgs {
                          link in the file first-admin of the data folder";
             Fault::Input(format!("{TOKEN} is not set: it must hold a token of {text}; {first}"))
         })?;
+        if HeaderValue::try_from(token.trim()).is_err() {
+            return Err(Fault::Input(format!(
+                "{TOKEN} holds no token: a token is one line of ASCII; nothing was sent"
+            )));
+        }
         let ca_file = self.ca_file.clone().or_else(|| variable(CA_FILE).map(PathBuf::from));
         let tls = http::client_config(ca_file.as_deref()).map_err(Fault::Input)?;
         let client = reqwest::Client::builder()
@@ -104,6 +115,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Null when it was no JSON.
     pub body: Value,
+    /// Whether an answer was lost before: what was asked for may have come about then.
+    pub is_repeated: bool,
 }
 
 /// The answer was lost: the server may have done what it was asked.
@@ -122,19 +135,20 @@ impl Client {
         body: Option<&Value>,
         again: Again,
     ) -> Result<Result<Answer, Lost>, Fault> {
-        let url = self.url.join(path).map_err(|error| Fault::Input(format!("'{path}' is no address: {error}")))?;
-        let (mut attempt, mut pause) = (1, PAUSE);
+        let url = address(&self.url, path)?;
+        let (mut attempt, mut pause, mut is_repeated) = (1, PAUSE, false);
         loop {
             match self.once(&method, url.clone(), body).await? {
                 Ok((answer, wait)) => {
                     let wait = wait.filter(|wait| attempt < ATTEMPTS && *wait <= PATIENCE);
-                    let Some(wait) = wait else { return Ok(Ok(answer)) };
+                    let Some(wait) = wait else { return Ok(Ok(Answer { is_repeated, ..answer })) };
                     // It says that it did nothing, and when to come again.
                     eprintln!("{} asks to be asked again in {} seconds", self.url, wait.as_secs());
                     sleep(wait).await;
                 }
                 Err(lost) if again == Again::Never || attempt == ATTEMPTS => return Ok(Err(lost)),
                 Err(_) => {
+                    is_repeated = true;
                     sleep(pause).await;
                     pause *= 2;
                 }
@@ -191,7 +205,7 @@ impl Client {
             Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
             Err(error) => return Ok(Err(Lost(told(&error)))),
         };
-        Ok(Ok((Answer { status, body }, after.filter(|_| is_busy))))
+        Ok(Ok((Answer { status, body, is_repeated: false }, after.filter(|_| is_busy))))
     }
 }
 
@@ -238,9 +252,34 @@ impl Answer {
     }
 }
 
+/// An address below a server's, which may have a path of its own where a proxy puts it under one.
+fn address(server: &Url, path: &str) -> Result<Url, Fault> {
+    let text = format!("{}{path}", server.as_str().trim_end_matches('/'));
+    Url::parse(&text).map_err(|error| Fault::Input(format!("'{text}' is no address: {error}")))
+}
+
 /// An error with its causes, without the address, which is told already.
 fn told(error: &dyn std::error::Error) -> String {
     let mut causes = std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string);
     let last = causes.next().map(|first| causes.last().unwrap_or(first));
     last.unwrap_or_else(|| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lie_below_the_path_of_the_server() {
+        let table = [
+            ("http://127.0.0.1:8787", "http://127.0.0.1:8787/api/tokens?a=b"),
+            ("https://soc.example.com/", "https://soc.example.com/api/tokens?a=b"),
+            ("https://example.com/larum", "https://example.com/larum/api/tokens?a=b"),
+            ("https://example.com/larum/", "https://example.com/larum/api/tokens?a=b"),
+        ];
+        for (server, expected) in table {
+            let found = address(&server.parse().unwrap(), "/api/tokens?a=b").unwrap();
+            assert_eq!(found.as_str(), expected);
+        }
+    }
 }

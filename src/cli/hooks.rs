@@ -130,7 +130,7 @@ fn url(args: &UrlArgs, now: DateTime<Utc>) -> Result<(), Fault> {
 }
 
 fn address(config: &Config, webhook: &WebhookTrigger) -> String {
-    let mut address = format!("{}/hooks/{}", config.server.url(), webhook.path);
+    let mut address = format!("{}/hooks/{}", config.server.link_url(), webhook.path);
     for segment in &webhook.relative_path {
         address.push('/');
         match segment {

@@ -159,9 +159,10 @@ fn announce(config: &Config, address: SocketAddr, library: &Library) {
     let playbooks = library.current();
     let url = config.server.url_at(address);
     eprintln!("larum {} serves {url}, data in {}/", env!("CARGO_PKG_VERSION"), config.data.display());
-    if !address.ip().is_loopback() && config.server.public_url.is_none() {
-        eprintln!("it answers this machine only: server.public_url names the address that others use");
+    if address.ip().is_unspecified() && config.server.main_name().is_none() {
+        eprintln!("it answers this machine only: server.url names the address that others use");
     }
+    let links = config.server.link_url_at(address);
     let mut boxes = BTreeSet::new();
     for live in playbooks.iter() {
         let playbook = &live.playbook;
@@ -180,8 +181,8 @@ fn announce(config: &Config, address: SocketAddr, library: &Library) {
                 }
                 format!("mails in {}/{}", feed.connection, feed.folder)
             }
-            Trigger::Form(form) => format!("form {url}/forms/{}", form.path),
-            Trigger::Webhook(webhook) => format!("webhook {url}/hooks/{}", webhook.path),
+            Trigger::Form(form) => format!("form {links}/forms/{}", form.path),
+            Trigger::Webhook(webhook) => format!("webhook {links}/hooks/{}", webhook.path),
             Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.timing, schedule.time_zone),
             Trigger::Incident(trigger) => match (trigger.created, trigger.updated) {
                 (true, true) => "incidents created and updated".to_owned(),

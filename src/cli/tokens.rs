@@ -59,7 +59,7 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Revoke {
-    /// The token's name.
+    /// The token's name or its id.
     name: String,
     #[command(flatten)]
     place: Place,
@@ -78,9 +78,9 @@ struct Place {
 }
 
 impl Place {
-    /// Whether a server is to be asked: one was named, and no data folder.
+    /// Whether a server is to be asked: one was named or a token for the usual one, and no data folder.
     fn is_a_server(&self) -> bool {
-        self.server.names_one() && !self.data.names_one()
+        (self.server.names_one() || self.server.has_token()) && !self.data.names_one()
     }
 
     /// The data folder, to change it.
@@ -196,15 +196,19 @@ fn revoke(args: &Revoke, now: DateTime<Utc>) -> Result<(), Fault> {
     let (name, place) = (&args.name, &args.place);
     let undone = format!("the token {name} was not revoked");
     let unknown = || Fault::Input(format!("{undone}: none of this name is in use; `larum tokens list` shows them"));
+    let mut line = format!("the token {name} is refused from now on\n");
     if place.is_a_server() {
         let client = place.server.client()?;
         let path = format!("/api/tokens/{}/revoke", segment(name));
         let asked = client.ask(Method::POST, &path, None, Again::Harmless);
         let answer = data::block_on(asked)?.map_err(|lost| lost.fault(&undone))?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Err(unknown());
+        match answer.status {
+            StatusCode::NOT_FOUND if answer.is_repeated => {
+                line = format!("no token {name} is in use; an answer was lost, so this may have revoked it\n");
+            }
+            StatusCode::NOT_FOUND => return Err(unknown()),
+            _ => drop(answer.or_refused(&undone)?),
         }
-        answer.or_refused(&undone)?;
     } else {
         let store = place.open()?;
         if !data::block_on(async { Ok(store.revoke_token(name, now).await?) })? {
@@ -212,7 +216,7 @@ fn revoke(args: &Revoke, now: DateTime<Utc>) -> Result<(), Fault> {
         }
     }
     data::print(&match place.output {
-        Output::Text => block(&format!("the token {name} is refused from now on\n")),
+        Output::Text => block(&line),
         Output::Json => {
             format!("{:#}\n", json!({"name": name, "revoked": now.to_rfc3339_opts(SecondsFormat::Secs, true)}))
         }

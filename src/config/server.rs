@@ -23,7 +23,10 @@ pub struct Server {
     pub public_listen: Option<SocketAddr>,
     /// The certificate that both addresses are encrypted with; without it they are not.
     pub tls: Option<ServerTls>,
-    /// The address people reach it by, such as `https://reports.example.com`; in links and in the `Host` check.
+    /// The URL of `listen` itself, such as `https://soc.example.com`; [`Server::url`] says what it is when not given.
+    pub url: Option<url::Url>,
+    /// What links to forms, webhooks and approvals begin with, such as `https://reports.example.com`: the URL of
+    /// `public_listen`, or of `listen` where there is no other address.
     pub public_url: Option<url::Url>,
     /// Networks whose `X-Forwarded-*` headers count.
     pub trusted_proxies: Vec<IpNet>,
@@ -52,6 +55,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             public_listen: None,
             tls: None,
+            url: None,
             public_url: None,
             trusted_proxies: Vec::new(),
             open_metrics: true,
@@ -63,7 +67,14 @@ impl Default for Server {
 }
 
 impl Server {
-    /// The address people reach it by, without a `/` at its end.
+    /// What the main address is called: `url`, or `public_url` where there is no `public_listen`.
+    #[must_use]
+    pub fn main_name(&self) -> Option<&url::Url> {
+        let shared = self.public_url.as_ref().filter(|_| self.public_listen.is_none());
+        self.url.as_ref().or(shared)
+    }
+
+    /// The URL of the main address, without a `/` at its end: its name, else `listen` itself.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_at(self.listen)
@@ -71,8 +82,24 @@ impl Server {
 
     /// The same where `listen` left the port to the system.
     #[must_use]
-    pub fn url_at(&self, mut address: SocketAddr) -> String {
-        if let Some(url) = &self.public_url {
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        self.written(self.main_name(), address)
+    }
+
+    /// What links to forms, webhooks and approvals begin with, without a `/` at its end.
+    #[must_use]
+    pub fn link_url(&self) -> String {
+        self.link_url_at(self.listen)
+    }
+
+    /// The same where `listen` left the port to the system.
+    #[must_use]
+    pub fn link_url_at(&self, address: SocketAddr) -> String {
+        self.written(self.public_url.as_ref().or(self.main_name()), address)
+    }
+
+    fn written(&self, name: Option<&url::Url>, mut address: SocketAddr) -> String {
+        if let Some(url) = name {
             return url.as_str().trim_end_matches('/').to_owned();
         }
         // Nobody can go to "all addresses"; whoever has no name for this machine is on it.
@@ -93,6 +120,7 @@ pub(super) fn server(given: Given<'_>, server: &mut Server, reader: &mut Reader<
     let listen = fields.optional("listen");
     let public_listen = fields.optional("public_listen");
     let tls = fields.optional("tls");
+    let url = fields.optional("url");
     let public_url = fields.optional("public_url");
     let trusted_proxies = fields.optional("trusted_proxies");
     let open_metrics = fields.optional("open_metrics");
@@ -106,6 +134,7 @@ pub(super) fn server(given: Given<'_>, server: &mut Server, reader: &mut Reader<
     server.listen = main.unwrap_or(server.listen);
     server.public_listen = public;
     server.tls = tls.and_then(|given| certificate(given, reader));
+    server.url = url.and_then(|given| reader.url(given));
     server.public_url = public_url.and_then(|given| reader.url(given));
     server.trusted_proxies = trusted_proxies.map(|given| reader.networks(given)).unwrap_or_default();
     let limits = [
@@ -119,7 +148,8 @@ pub(super) fn server(given: Given<'_>, server: &mut Server, reader: &mut Reader<
         }
     }
     // Only where nobody but this machine can ask is it safe to answer everybody.
-    let private = server.listen.ip().is_loopback() && server.public_url.is_none() && server.trusted_proxies.is_empty();
+    let named = server.url.is_some() || server.public_url.is_some();
+    let private = server.listen.ip().is_loopback() && !named && server.trusted_proxies.is_empty();
     server.open_metrics = open_metrics.and_then(|given| given.flag(&mut reader.faults)).unwrap_or(private);
 
     if let (Some(given), Some(address)) = (public_listen, public)
@@ -174,21 +204,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_the_public_address_or_to_this_machine() {
-        let server = |listen: &str, public_url: Option<&str>, encrypted: bool| Server {
-            listen: listen.parse().unwrap(),
-            public_url: public_url.map(|url| url.parse().unwrap()),
-            tls: encrypted.then(|| ServerTls { certificate: "c.pem".into(), key: "k.pem".into() }),
-            ..Server::default()
-        };
+    fn links_lead_to_the_public_address_and_everything_else_to_the_main_one() {
+        let parsed = |url: &str| (!url.is_empty()).then(|| url.parse().unwrap());
+        let (main, public) = ("https://soc.example.com", "https://reports.example.com");
+        let second = Some("0.0.0.0:8443".parse().unwrap());
+        // listen, encrypted, url, public_url, public_listen; what the main address is called and what links begin with.
         let table = [
-            (server("127.0.0.1:8787", None, false), "http://127.0.0.1:8787"),
-            (server("0.0.0.0:443", None, true), "https://127.0.0.1:443"),
-            (server("[::]:8787", None, true), "https://[::1]:8787"),
-            (server("0.0.0.0:80", Some("https://reports.example.com/"), false), "https://reports.example.com"),
+            ("127.0.0.1:8787", false, "", "", None, "http://127.0.0.1:8787", "http://127.0.0.1:8787"),
+            ("0.0.0.0:443", true, "", "", None, "https://127.0.0.1:443", "https://127.0.0.1:443"),
+            ("[::]:8787", true, "", "", None, "https://[::1]:8787", "https://[::1]:8787"),
+            ("0.0.0.0:80", false, "", "https://reports.example.com/", None, public, public),
+            ("0.0.0.0:80", false, main, "", None, main, main),
+            ("0.0.0.0:80", false, main, public, None, main, public),
+            ("10.0.0.5:8787", true, "", public, second, "https://10.0.0.5:8787", public),
+            ("10.0.0.5:8787", true, main, public, second, main, public),
+            ("10.0.0.5:8787", true, "", "", second, "https://10.0.0.5:8787", "https://10.0.0.5:8787"),
         ];
-        for (server, url) in table {
-            assert_eq!(server.url(), url);
+        for (listen, encrypted, url, public_url, public_listen, expected, links) in table {
+            let server = Server {
+                listen: listen.parse().unwrap(),
+                public_listen,
+                url: parsed(url),
+                public_url: parsed(public_url),
+                tls: encrypted.then(|| ServerTls { certificate: "c.pem".into(), key: "k.pem".into() }),
+                ..Server::default()
+            };
+            assert_eq!((&*server.url(), &*server.link_url()), (expected, links), "{server:?}");
         }
     }
 }

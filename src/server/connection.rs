@@ -17,8 +17,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Site, routes::Listener, tls::Certificates};
-use crate::limits::{CONNECTIONS, DRAIN, REQUEST_HEAD_BYTES, REQUEST_HEADERS, TLS_HANDSHAKE};
+use super::{
+    Site,
+    guard::counted_as,
+    routes::Listener,
+    shares::{Share, Shares},
+    tls::Certificates,
+    written::Written,
+};
+use crate::limits::{ANSWER_UNREAD, CONNECTIONS, DRAIN, REQUEST_HEAD_BYTES, REQUEST_HEADERS, TLS_HANDSHAKE};
 
 /// The longest pause after a connection could not be accepted; the first is a sixty-fourth of it.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -54,6 +61,8 @@ pub async fn serve(entrance: impl Into<Entrance>, site: Arc<Site>, shutdown: imp
     let graceful = GracefulShutdown::new();
     let closing = CancellationToken::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let shares = Shares::default();
+    let plain = if certificates.is_none() { listener.local_addr().ok().map(|address| address.ip()) } else { None };
     tokio::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -61,6 +70,10 @@ pub async fn serve(entrance: impl Into<Entrance>, site: Arc<Site>, shutdown: imp
             () = &mut shutdown => break,
         };
         let Some((stream, peer, place)) = accepted else { break };
+        if plain.is_some_and(|entrance| !site.hears_plain(entrance, peer)) {
+            continue;
+        }
+        let Ok(share) = site.share(&shares, peer) else { continue };
         let conversation =
             Conversation { http: http.clone(), router: router.clone(), peer, watcher: graceful.watcher() };
         let (certificates, closing) = (certificates.clone(), closing.clone());
@@ -77,13 +90,41 @@ pub async fn serve(entrance: impl Into<Entrance>, site: Arc<Site>, shutdown: imp
                     }
                 }
             }
-            drop(place);
+            drop((place, share));
         });
     }
     drop(listener);
     closing.cancel();
     if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(seconds = DRAIN.as_secs(), "requests were still under way when Larum stopped");
+    }
+}
+
+impl Site {
+    /// Whether this peer is heard at an entrance that is not encrypted.
+    fn hears_plain(&self, entrance: IpAddr, peer: IpAddr) -> bool {
+        let heard = self.guard.hears_plain(entrance, peer);
+        // Logged up to a limit, since scanners come again and again.
+        if !heard && self.refusals.count(counted_as(peer.to_canonical()), self.door.clock.now()).is_ok() {
+            tracing::warn!(
+                %peer,
+                "a connection without encryption was closed: it came neither from this machine nor from one of \
+                 server.trusted_proxies"
+            );
+        }
+        heard
+    }
+
+    /// The peer's share of the connections; `None` where it speaks for many.
+    fn share(&self, shares: &Shares, peer: IpAddr) -> Result<Option<Share>, ()> {
+        if self.guard.speaks_for_many(peer) {
+            return Ok(None);
+        }
+        let share = shares.take(counted_as(peer.to_canonical()));
+        if share.is_none() {
+            tracing::debug!(%peer, "a connection was closed: its client holds as many as it may");
+        }
+        share.map(Some).ok_or(())
     }
 }
 
@@ -102,6 +143,7 @@ impl Conversation {
             request.extensions_mut().insert(Peer(peer));
             router.call(request)
         });
+        let stream = Written::new(stream, ANSWER_UNREAD);
         if let Err(error) = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await {
             // A client that breaks off or is too slow; its own business.
             tracing::debug!(%error, "a connection ended early");

@@ -148,21 +148,30 @@ pub async fn make(State(site): State<Arc<Site>>, InPath(secret): InPath<String>,
     let headers = &request.headers;
     let made = async {
         site.guard.own_site(headers)?;
-        let link = find(&site, &secret, &request)?;
-        // Held until the token is on disk: of two who press at once, one gets it.
-        let mut is_used = link.used.lock().await;
-        if *is_used {
-            return Err(used());
-        }
-        let issued = issue(&site).await?;
-        *is_used = true;
-        if let Err(error) = fs::remove_file(&link.file) {
-            tracing::warn!(file = %link.file.display(), %error, "the used link cannot be removed; it counts no more");
-        }
-        tracing::info!(token = issued.stored.name, "the first administrator's token was made");
+        find(&site, &secret, &request)?;
+        let task = tokio::spawn(use_up(site.clone()));
+        // A task of its own: when the client goes meanwhile, the link must not go on counting beside the token it made.
+        let issued = task.await.map_err(|error| unavailable(&error))??;
         Ok(answer(&site, headers, &issued))
     };
     made.await.unwrap_or_else(|problem: Box<Problem>| problem.answer(&site.pages, speaks(headers)))
+}
+
+/// Makes the link's token; then the link is used.
+async fn use_up(site: Arc<Site>) -> Result<Issued, Box<Problem>> {
+    let link = site.first_admin.get().ok_or_else(used)?;
+    // Held until the token is on disk: of two who press at once, one gets it.
+    let mut is_used = link.used.lock().await;
+    if *is_used {
+        return Err(used());
+    }
+    let issued = issue(&site).await?;
+    *is_used = true;
+    if let Err(error) = fs::remove_file(&link.file) {
+        tracing::warn!(file = %link.file.display(), %error, "the used link cannot be removed; it counts no more");
+    }
+    tracing::info!(token = issued.stored.name, "the first administrator's token was made");
+    Ok(issued)
 }
 
 /// The link that is meant.

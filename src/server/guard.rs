@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, uri::Authority};
 use ipnet::IpNet;
 
-use super::problem::Problem;
+use super::{problem::Problem, routes::Listener};
 use crate::config;
 
 /// Sent with every answer. Pages carry no script and no inline style, so nothing else needs to be allowed. A referrer
@@ -28,6 +28,10 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What is known of Larum's own addresses.
 #[derive(Debug)]
 pub struct Guard {
+    /// What the main address is called, where it has a name.
+    name: Option<url::Url>,
+    /// Where the main address is reached: its name, or what it listens on.
+    main: Option<url::Url>,
     public: Option<url::Url>,
     proxies: Vec<IpNet>,
 }
@@ -36,15 +40,20 @@ impl Guard {
     /// The guard for a server configured like this.
     #[must_use]
     pub fn new(server: &config::Server) -> Self {
-        Self { public: server.public_url.clone(), proxies: server.trusted_proxies.clone() }
+        Self {
+            name: server.main_name().cloned(),
+            main: server.url().parse().ok(),
+            public: server.public_url.clone(),
+            proxies: server.trusted_proxies.clone(),
+        }
     }
 
-    /// Refuses a request for a host that is neither this machine nor the public address, so that a foreign name pointed
-    /// at us (DNS rebinding) reads nothing.
+    /// Refuses a request for a host that is neither this machine nor one of Larum's own addresses, so that a foreign name
+    /// pointed at us (DNS rebinding) reads nothing. What the main address is called is nothing to the public one.
     ///
     /// # Errors
     /// 400 for more than one host, 421 for another host or none.
-    pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Box<Problem>> {
+    pub fn admit(&self, listener: Listener, uri: &Uri, headers: &HeaderMap) -> Result<(), Box<Problem>> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next();
         if hosts.next().is_some() {
@@ -55,24 +64,24 @@ impl Guard {
             Some(authority) => Some(authority.clone()),
             None => host.and_then(|host| Authority::try_from(host.as_bytes()).ok()),
         };
-        if named.is_some_and(|named| is_loopback(named.host()) || self.is_public(&named)) {
+        if named.is_some_and(|named| is_loopback(named.host()) || self.is_own_host(listener, &named)) {
             return Ok(());
         }
         Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "MisdirectedRequest",
             "This is not the address of this server",
-            "This server answers under its public address and, on its own machine, under localhost only. \
-             Whoever runs it sets the public address as server.public_url in larum.yaml.",
+            "This server answers under its own addresses and, on its own machine, under localhost only. \
+             Whoever runs it sets them as server.url and server.public_url in larum.yaml.",
         ))
     }
 
-    /// What addresses in answers begin with: the public address, else the host the client used. `scheme` is that of
-    /// [`config::Server::listen`].
+    /// What addresses in the main address's answers begin with: its name, else the host the client used. `scheme` is that
+    /// of [`config::Server::listen`].
     #[must_use]
     pub fn origin(&self, scheme: &str, uri: &Uri, headers: &HeaderMap) -> String {
-        if let Some(public) = &self.public {
-            return public.as_str().trim_end_matches('/').to_owned();
+        if let Some(name) = &self.name {
+            return name.as_str().trim_end_matches('/').to_owned();
         }
         let host = uri.authority().map(Authority::as_str);
         let host = host.or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
@@ -120,17 +129,33 @@ impl Guard {
         self.proxies.iter().any(|network| network.contains(&address))
     }
 
-    fn is_public(&self, named: &Authority) -> bool {
-        self.public.as_ref().is_some_and(|public| {
-            let host = public.host_str().is_some_and(|host| host.eq_ignore_ascii_case(named.host()));
+    fn is_own_host(&self, listener: Listener, named: &Authority) -> bool {
+        let main = self.main.as_ref().filter(|_| listener == Listener::Main);
+        main.into_iter().chain(&self.public).any(|own| {
+            let host = own.host_str().is_some_and(|host| host.eq_ignore_ascii_case(named.host()));
             // Without a port the client means the scheme's own, which behind a proxy is the proxy's business.
-            host && named.port_u16().is_none_or(|port| public.port_or_known_default() == Some(port))
+            host && named.port_u16().is_none_or(|port| own.port_or_known_default() == Some(port))
         })
+    }
+
+    /// Whether this peer is heard at an entrance that is not encrypted: on another machine only a proxy is, because
+    /// everybody else's token would have crossed the network readable.
+    #[must_use]
+    pub fn hears_plain(&self, entrance: IpAddr, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        entrance.to_canonical().is_loopback() || peer.is_loopback() || self.trusts(peer)
+    }
+
+    /// Whether this peer speaks for many: this machine, or a proxy.
+    #[must_use]
+    pub fn speaks_for_many(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() || self.trusts(peer)
     }
 
     fn is_own(&self, origin: &HeaderValue, headers: &HeaderMap) -> bool {
         let Some(origin) = origin.to_str().ok().and_then(|origin| url::Url::parse(origin).ok()) else { return false };
-        if self.public.as_ref().is_some_and(|public| public.origin() == origin.origin()) {
+        if self.main.iter().chain(&self.public).any(|own| own.origin() == origin.origin()) {
             return true;
         }
         let host = headers.get(header::HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
@@ -174,10 +199,11 @@ mod tests {
     use super::*;
 
     fn guard(public: Option<&str>, proxies: &[&str]) -> Guard {
-        Guard {
-            public: public.map(|url| url.parse().unwrap()),
-            proxies: proxies.iter().map(|network| network.parse().unwrap()).collect(),
-        }
+        Guard::new(&config::Server {
+            public_url: public.map(|url| url.parse().unwrap()),
+            trusted_proxies: proxies.iter().map(|network| network.parse().unwrap()).collect(),
+            ..config::Server::default()
+        })
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -202,12 +228,59 @@ mod tests {
             ("", false),
         ];
         for (host, admitted) in table {
-            let got = guard.admit(&Uri::from_static("/"), &headers(&[("host", host)]));
+            let got = guard.admit(Listener::Main, &Uri::from_static("/"), &headers(&[("host", host)]));
             assert_eq!(got.is_ok(), admitted, "{host}");
         }
-        assert!(guard.admit(&Uri::from_static("/"), &HeaderMap::new()).is_err());
+        assert!(guard.admit(Listener::Main, &Uri::from_static("/"), &HeaderMap::new()).is_err());
         let absolute = Uri::from_static("http://evil.example/");
-        assert!(guard.admit(&absolute, &headers(&[("host", "localhost")])).is_err());
+        assert!(guard.admit(Listener::Main, &absolute, &headers(&[("host", "localhost")])).is_err());
+    }
+
+    #[test]
+    fn each_address_answers_under_its_own_name() {
+        let server = |url: &str, public_listen: bool| config::Server {
+            listen: "10.0.0.5:8787".parse().unwrap(),
+            public_listen: public_listen.then(|| "0.0.0.0:443".parse().unwrap()),
+            url: (!url.is_empty()).then(|| url.parse().unwrap()),
+            public_url: "https://reports.example.com".parse().ok(),
+            ..config::Server::default()
+        };
+        let (both, unnamed) = (Guard::new(&server("https://soc.example.com", true)), Guard::new(&server("", true)));
+        let one = Guard::new(&server("", false));
+        // The host; at the main and the public address, and what links in answers begin with at the main one.
+        let table = [
+            (&both, "soc.example.com", true, false, "https://soc.example.com"),
+            (&both, "reports.example.com", true, true, "https://soc.example.com"),
+            (&both, "10.0.0.5:8787", false, false, "https://soc.example.com"),
+            (&unnamed, "10.0.0.5:8787", true, false, "http://10.0.0.5:8787"),
+            (&unnamed, "soc.example.com", false, false, "http://soc.example.com"),
+            (&unnamed, "localhost:8787", true, true, "http://localhost:8787"),
+            (&one, "reports.example.com", true, true, "https://reports.example.com"),
+            (&one, "10.0.0.5:8787", false, false, "https://reports.example.com"),
+        ];
+        for (guard, host, main, public, origin) in table {
+            let (uri, headers) = (Uri::from_static("/"), headers(&[("host", host)]));
+            let admitted = [Listener::Main, Listener::Public].map(|at| guard.admit(at, &uri, &headers).is_ok());
+            assert_eq!((admitted, &*guard.origin("http", &uri, &headers)), ([main, public], origin), "{host}");
+        }
+    }
+
+    #[test]
+    fn plain_text_from_other_machines_is_heard_from_proxies_only() {
+        let guard = guard(None, &["10.0.0.2/32"]);
+        let table = [
+            ("0.0.0.0", "10.0.0.2", true),
+            ("0.0.0.0", "::ffff:10.0.0.2", true),
+            ("10.0.0.5", "127.0.0.1", true),
+            ("::", "::1", true),
+            ("0.0.0.0", "10.0.0.3", false),
+            ("10.0.0.5", "192.0.2.1", false),
+            ("::", "2001:db8::1", false),
+            ("127.0.0.1", "127.0.0.1", true),
+        ];
+        for (entrance, peer, heard) in table {
+            assert_eq!(guard.hears_plain(entrance.parse().unwrap(), peer.parse().unwrap()), heard, "{peer}");
+        }
     }
 
     #[test]

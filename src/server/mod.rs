@@ -6,6 +6,7 @@ mod body;
 mod caller;
 mod connection;
 mod dispatch;
+mod downloads;
 mod first_admin;
 mod form_page;
 mod forms;
@@ -21,8 +22,11 @@ mod rate;
 mod request;
 pub mod routes;
 mod sentinel;
+mod shares;
 mod strict;
 mod tls;
+mod unread;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -48,6 +52,7 @@ pub use tls::{Certificates, TlsError};
 
 use self::{
     body::Bodies,
+    downloads::Downloads,
     guard::Guard,
     pages::Pages,
     problem::{Problem, Speaks},
@@ -93,6 +98,7 @@ pub struct Site {
     /// What webhooks check their callers by.
     connections: BTreeMap<String, Connection>,
     bodies: Bodies,
+    downloads: Downloads,
     vault: Vault,
     metrics: Metrics,
     /// Whether the runs found at the start have been taken up again.
@@ -103,7 +109,7 @@ pub struct Site {
 /// A look at whether the store can be written.
 struct Looked {
     at: DateTime<Utc>,
-    found: Result<(), String>,
+    writable: bool,
 }
 
 impl Site {
@@ -138,6 +144,7 @@ impl Site {
             waiting: Semaphore::new(REPLIES_WAITED_FOR),
             connections: config.connections.clone(),
             bodies: Bodies::default(),
+            downloads: Downloads::default(),
             vault,
             metrics,
             recovered,
@@ -163,17 +170,25 @@ impl Site {
             if listener == Listener::Main { router.fallback(dispatch::call) } else { router.fallback(not_found) };
         router
             .method_not_allowed_fallback(wrong_method)
-            .layer(middleware::from_fn_with_state(self.clone(), guarded))
+            .layer(middleware::from_fn_with_state((self.clone(), listener), guarded))
             .with_state(self.clone())
     }
 }
 
-/// Admits a request by its host and hardens every answer.
-async fn guarded(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let mut response = match site.guard.admit(request.uri(), request.headers()) {
+/// Admits a request by its host, hears it out and hardens every answer.
+async fn guarded(State((site, listener)): State<(Arc<Site>, Listener)>, request: Request, next: Next) -> Response {
+    let (request, unread) = unread::lend(request);
+    let mut response = match site.guard.admit(listener, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.answer(&site.pages, speaks(request.headers())),
+        Err(problem) => {
+            let speaks = speaks(request.headers());
+            drop(request);
+            problem.answer(&site.pages, speaks)
+        }
     };
+    if let Some(unread) = unread {
+        unread.discard().await;
+    }
     guard::harden(response.headers_mut());
     response
 }
@@ -228,12 +243,20 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
     let counts = |look: &Looked| (now - look.at).to_std().is_ok_and(|age| age < READY_VERDICT);
     let look = match last.take().filter(counts) {
         Some(look) => look,
-        None => Looked { at: now, found: site.door.store.check_writable().await.map_err(|error| error.to_string()) },
+        None => {
+            let checked = site.door.store.check_writable().await;
+            if let Err(error) = &checked {
+                tracing::error!(%error, "Larum is not ready: the data folder cannot be written");
+            }
+            Looked { at: now, writable: checked.is_ok() }
+        }
     };
-    match &last.insert(look).found {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response(),
+    if last.insert(look).writable {
+        return "ready\n".into_response();
     }
+    // Anybody may ask, and the error tells of paths; the log has it.
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the data folder cannot be written; the log says why\n")
+        .into_response()
 }
 
 async fn metrics(State(site): State<Arc<Site>>) -> Response {

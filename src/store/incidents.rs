@@ -82,7 +82,7 @@ pub trait IncidentStore: Send + Sync + 'static {
     async fn token(&self, id: TokenId) -> Result<Option<StoredToken>, StoreError>;
     /// Every token, oldest first.
     async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError>;
-    /// Revokes the usable token of this name; `false` when there is none.
+    /// Revokes the usable token of this name or id; `false` when there is none.
     async fn revoke_token(&self, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
 }
 

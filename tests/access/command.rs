@@ -242,6 +242,15 @@ fn tokens_are_made_where_they_can_be() {
     );
     assert_eq!(larum.done(&["tokens", "revoke", "ci"]), "the token ci is refused from now on\n");
     assert_eq!(larum.failed(&["tokens", "revoke", "ci"]).0, Some(1));
+    let other = larum.json(&["tokens", "create", "other", "--role", "reader"]);
+    let id = other["id"].as_str().unwrap();
+    assert_eq!(larum.done(&["tokens", "revoke", id]), format!("the token {id} is refused from now on\n"));
+    for name in [".", "..", id] {
+        assert_eq!(larum.failed(&["tokens", "create", name, "--role", "reader"]).0, Some(1), "{name}");
+    }
+    // A token alone asks the usual server, as everywhere.
+    let (_, _, err) = larum.site.run_with(&[("LARUM_TOKEN", &larum.token)], &["tokens", "list"]);
+    assert!(!err.contains("no token") && err.contains("127.0.0.1:8787"), "{err}");
     let listed = larum.json(&["tokens", "list"]);
     let shown: Vec<_> = listed
         .as_array()
@@ -249,7 +258,7 @@ fn tokens_are_made_where_they_can_be() {
         .iter()
         .map(|token| (token["name"].as_str().unwrap(), token["status"].as_str().unwrap()))
         .collect();
-    assert_eq!(shown, [("boss", "active"), ("ci", "revoked"), ("night", "active")]);
+    assert_eq!(shown, [("boss", "active"), ("ci", "revoked"), ("night", "active"), ("other", "revoked")]);
     // The data folder says the same beside the running server.
     let read: Value =
         serde_json::from_str(&larum.site.run(&["tokens", "list", "--config", "larum.yaml", "--output", "json"]).1)
@@ -261,7 +270,8 @@ fn tokens_are_made_where_they_can_be() {
 fn a_command_says_what_keeps_it_from_its_server() {
     let larum = Running::new();
     let delete = ["incidents", "delete", "1"];
-    let table: [(&[(&str, &str)], Option<i32>, &str); 5] = [
+    let table: [(&[(&str, &str)], Option<i32>, &str); 6] = [
+        (&[("LARUM_URL", &larum.url), ("LARUM_TOKEN", "larum_x\nlarum_y")], Some(1), "LARUM_TOKEN holds no token"),
         (&[("LARUM_URL", &larum.url)], Some(1), "LARUM_TOKEN is not set"),
         (
             &[("LARUM_URL", &larum.url), ("LARUM_TOKEN", "larum_x")],
@@ -312,7 +322,24 @@ fn a_lost_answer_makes_no_second_incident() {
     assert_eq!(larum.site.count("SELECT count(*) FROM incident"), 2);
 }
 
-/// Stands before a server and hangs up instead of passing on its answer to the first PUT.
+#[test]
+fn what_is_repeated_after_a_lost_answer_is_told_as_it_is() {
+    let larum = Running::new();
+    larum.done(&["incidents", "create", "--title", "once"]);
+    larum.done(&["tokens", "create", "ci", "--role", "reader"]);
+    let table = [
+        (["incidents", "delete", "1"], "incident 1 is not there; an answer was lost, so this may have deleted it\n"),
+        (["tokens", "revoke", "ci"], "no token ci is in use; an answer was lost, so this may have revoked it\n"),
+    ];
+    for (command, expected) in table {
+        let losing = Losing::before(larum.site.address.to_string());
+        let variables = [("LARUM_URL", &*losing.url), ("LARUM_TOKEN", &*larum.token)];
+        let (code, out, err) = larum.site.run_with(&variables, &command);
+        assert_eq!((code, &*out), (Some(0), expected), "{err}");
+    }
+}
+
+/// Stands before a server and hangs up instead of passing on its answer to the first request that changes something.
 struct Losing {
     url: String,
     lost: Arc<AtomicU32>,
@@ -354,7 +381,7 @@ fn pass(mut client: TcpStream, server: &str, lost: &AtomicU32) -> Option<()> {
     upstream.write_all(&request).ok()?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).ok()?;
-    if request.starts_with(b"PUT") && lost.fetch_add(1, Ordering::SeqCst) == 0 {
+    if !request.starts_with(b"GET") && lost.fetch_add(1, Ordering::SeqCst) == 0 {
         return None;
     }
     client.write_all(&answer).ok()

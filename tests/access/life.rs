@@ -121,8 +121,16 @@ fn an_address_that_others_reach_needs_encryption_or_a_proxy() {
 fn the_public_address_serves_forms_hooks_and_approvals_only() {
     let mut site = Site::new("", &[("report.yaml", crate::kit::REPORT)]);
     let port = free_port();
-    let config = format!("server: {{listen: '{}', public_listen: '127.0.0.1:{port}'}}\n", site.address);
+    let config = format!(
+        "server: {{listen: '{}', public_listen: '127.0.0.1:{port}', public_url: 'https://reports.example.com'}}\n",
+        site.address
+    );
     fs::write(site.folder.path().join("larum.yaml"), config).unwrap();
+    // The link for the first administrator leads to the main address, since the other one does not serve it.
+    let larum = site.serve();
+    let link = fs::read_to_string(site.data().join("first-admin")).unwrap();
+    assert!(link.starts_with(&format!("http://{}/first-admin/", site.address)), "{link}");
+    drop(larum);
     let boss = site.administrator();
     let _larum = site.serve();
     let main = site.address;

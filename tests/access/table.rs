@@ -236,3 +236,26 @@ async fn bad_tokens_are_told_to_wait_and_a_good_one_of_the_same_client_is_not() 
     assert!(asked("larum_guess").await.header("retry-after").is_some());
     assert_eq!(asked(&reader).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_answer_reaches_whoever_sends_a_large_body_first() {
+    let site = served(&[], |_| {}).await;
+    let reader = format!("Bearer {}", token(&site, "reader", Role::Reader, "never").await);
+    let incidents = "/api/incidents/1";
+    let table = [
+        ("PATCH", incidents, "", "localhost", 401),
+        ("PATCH", incidents, "Bearer larum_x", "localhost", 401),
+        ("PATCH", incidents, &*reader, "localhost", 403),
+        ("POST", "/api/nothing", &reader, "localhost", 404),
+        ("POST", "/nothing", "", "localhost", 404),
+        ("POST", "/healthz", "", "localhost", 405),
+        ("POST", incidents, &reader, "localhost", 405),
+        ("POST", incidents, &reader, "evil.example", 421),
+    ];
+    let body = vec![b'x'; 10 * 1024 * 1024];
+    for (method, path, authorization, host, status) in table {
+        let headers = [("host", host), ("authorization", authorization), ("content-type", "application/json")];
+        let answer = site.raw(&request(method, path, &headers, Some(&body))).await;
+        assert_eq!(answer.status, status, "{method} {path} {authorization}");
+    }
+}

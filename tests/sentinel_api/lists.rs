@@ -96,9 +96,23 @@ async fn names_in_addresses_ignore_case_and_a_slash_at_the_end() {
 }
 
 #[tokio::test]
-async fn the_next_link_is_at_the_public_address_when_there_is_one() {
+async fn the_next_link_is_at_the_main_address_whatever_forms_are_reached_by() {
+    let url = |text: &str| Some(text.parse().unwrap());
+    // url, public_url and public_listen.
+    let table = [
+        (None, url("https://larum.example.com/"), false),
+        (url("https://larum.example.com/"), url("https://reports.example.com"), false),
+        (url("https://larum.example.com"), url("https://reports.example.com"), true),
+    ];
+    for (url, public_url, has_second) in table {
+        leads_to_larum_example_com(url, public_url, has_second).await;
+    }
+}
+
+async fn leads_to_larum_example_com(url: Option<url::Url>, public_url: Option<url::Url>, has_second: bool) {
     let served = crate::forms::served(&[], |config: &mut Config| {
-        config.server.public_url = Some("https://larum.example.com/".parse().unwrap());
+        (config.server.url, config.server.public_url) = (url, public_url);
+        config.server.public_listen = has_second.then(|| ([127, 0, 0, 1], 1).into());
         config.server.api_calls_per_minute = 0;
         config.workspace.subscription = "d0cfe6b2-9ac0-4464-9919-dccaee2e48c0".into();
         config.workspace.resource_group = "myRg".into();

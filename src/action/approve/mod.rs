@@ -122,7 +122,7 @@ async fn ask(call: &Call<'_>) -> Result<Outcome, Fault> {
 /// The mail to one person, with the links that are theirs.
 fn mail(call: &Call<'_>, input: &Approve, recipient: &str, place: u16) -> SendEmail {
     let services = call.services;
-    let site = services.config.server.url();
+    let site = services.config.server.link_url();
     let expires = call.at + limits::RUN_DURATION;
     let link = |number: u16| {
         let token = Token { run: call.run.run, step: call.step.to_owned(), recipient: place, option: number, expires };

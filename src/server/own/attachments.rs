@@ -54,14 +54,21 @@ pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
         Err(_) => attached.iter().position(|attached| attached.sha256.eq_ignore_ascii_case(wanted)),
     };
     let attached = place.and_then(|place| attached.into_iter().nth(place)).ok_or_else(missing)?;
+    let room = ask.site.downloads.room(attached.size).await?;
+    let turn = ask.site.downloads.turn().await?;
     let message = ask.store().message(event).await?.ok_or_else(missing)?;
     let id = attached.id.clone();
     // Decoding a large mail takes a while, and the others on this thread should not wait for it.
-    let decoded = tokio::task::spawn_blocking(move || mail::attachment(&message.raw, &id)).await;
+    let decoded = tokio::task::spawn_blocking(move || {
+        // Held here, since the work goes on when its client has gone.
+        let _turn = turn;
+        mail::attachment(&message.raw, &id)
+    })
+    .await;
     let decoded = decoded.map_err(|error| StoreError::Failed(error.to_string().into()))?;
     let bytes = decoded.ok_or_else(missing)?.bytes;
     let disposition = format!("attachment; filename*=UTF-8''{}", segment(&attached.name));
-    let mut response = Body::from(bytes).into_response();
+    let mut response = Body::from(room.keep(bytes)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::{
     codec::{At, Id, Name},
@@ -13,8 +14,8 @@ use crate::{
 };
 
 const COLUMNS: &str = "SELECT id, name, role, hash, created, created_by, expires, revoked FROM token";
-/// A token of this name that lets somebody in at this instant.
-const USABLE: &str = "name = ?1 AND revoked IS NULL AND (expires IS NULL OR expires > ?2)";
+/// A token that lets somebody in at the instant ?2.
+const GOOD: &str = "revoked IS NULL AND (expires IS NULL OR expires > ?2)";
 
 fn token(row: &Row<'_>) -> rusqlite::Result<StoredToken> {
     Ok(StoredToken {
@@ -31,7 +32,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<StoredToken> {
 
 pub(super) fn keep(writing: &Writing<'_>, token: &StoredToken) -> Result<bool, StoreError> {
     let connection = writing.connection;
-    let taken = format!("SELECT EXISTS (SELECT 1 FROM token WHERE {USABLE})");
+    let taken = format!("SELECT EXISTS (SELECT 1 FROM token WHERE name = ?1 AND {GOOD})");
     if connection.query_row(&taken, params![token.name, At(token.created)], |row| row.get(0))? {
         return Ok(false);
     }
@@ -61,9 +62,20 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<StoredToken>, StoreErr
     Ok(connection.prepare_cached(&sql)?.query_map([], token)?.collect::<Result<_, _>>()?)
 }
 
+/// `name` may be the token's id too: no name that is given out looks like one.
 pub(super) fn revoke(writing: &Writing<'_>, name: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
-    let sql = format!("UPDATE token SET revoked = ?2 WHERE {USABLE}");
-    Ok(writing.connection.execute(&sql, params![name, At(at)])? > 0)
+    const REVOKE: &str = "UPDATE token SET revoked = ?2 WHERE";
+    let revoked = match Uuid::try_parse(name) {
+        Ok(id) => {
+            let sql = format!("{REVOKE} id = ?1 AND {GOOD}");
+            writing.connection.execute(&sql, params![Id(id), At(at)])?
+        }
+        Err(_) => {
+            let sql = format!("{REVOKE} name = ?1 AND {GOOD}");
+            writing.connection.execute(&sql, params![name, At(at)])?
+        }
+    };
+    Ok(revoked > 0)
 }
 
 #[cfg(test)]
@@ -95,8 +107,13 @@ mod tests {
         assert!(store.keep_token(token("ci", 10)).await.unwrap(), "the first has expired");
         assert!(store.revoke_token("Ci", at(11)).await.unwrap());
         assert!(!store.revoke_token("ci", at(12)).await.unwrap(), "nothing is left to revoke");
-        assert!(store.keep_token(token("ci", 12)).await.unwrap());
+        let last = token("ci", 12);
+        let id = last.id.to_string();
+        assert!(store.keep_token(last).await.unwrap());
+        assert!(store.revoke_token(&id, at(13)).await.unwrap(), "an id will do");
+        assert!(!store.revoke_token(&id, at(14)).await.unwrap());
+        assert!(store.keep_token(token("ci", 14)).await.unwrap());
         let revoked: Vec<bool> = store.tokens().await.unwrap().iter().map(|token| token.revoked.is_some()).collect();
-        assert_eq!(revoked, [false, true, false]);
+        assert_eq!(revoked, [false, true, true, false]);
     }
 }
