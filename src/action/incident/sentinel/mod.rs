@@ -202,6 +202,13 @@ impl<'a> Client<'a> {
             return self.answered(there);
         }
         let reply = self.ask("PUT", &self.url(path, &[])?, Some(json!({"properties": properties}))).await?;
+        if reply.status == 409 {
+            // Another attempt, whose call was still on its way, may have made it in between.
+            let there = self.get(path).await?;
+            if there.is_success() {
+                return self.answered(there);
+            }
+        }
         self.answered(reply)
     }
 
@@ -217,6 +224,10 @@ impl<'a> Client<'a> {
             let there = self.get(path).await?;
             if !there.is_success() {
                 return Err(self.failed(there));
+            }
+            // A PUT replaces everything: without knowing all that is there, it would empty the rest.
+            if !there.body["properties"].is_object() {
+                return Err(self.unexpected("an answer without an object of `properties`; nothing was changed"));
             }
             let before = body::writable(&there.body["properties"]);
             let after = change(&before);

@@ -216,6 +216,9 @@ async fn what_the_service_refuses_and_what_goes_wrong_is_told_with_the_connectio
         ("create_incident", json!({"title": " "}), vec![]),
         ("get_incident", json!({"incident": 7}), vec![(200, json!({"value": []}))]),
         ("get_entities", json!({"incident": "i-1"}), vec![(200, json!({"value": []}))]),
+        ("add_tags", one(), vec![(200, json!({"name": "i-1", "etag": "\"1\""}))]),
+        ("create_incident", json!({"title": "Door"}), vec![(404, json!({})), stale.clone(), found.clone()]),
+        ("create_incident", json!({"title": "Door"}), vec![(404, json!({})), stale.clone(), (404, json!({}))]),
         ("complete_task", json!({"task": "t"}), vec![]),
         (
             "list_incidents",
