@@ -270,7 +270,8 @@ fn tokens_are_made_where_they_can_be() {
 fn a_command_says_what_keeps_it_from_its_server() {
     let larum = Running::new();
     let delete = ["incidents", "delete", "1"];
-    let table: [(&[(&str, &str)], Option<i32>, &str); 6] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], Option<i32>, &'a str);
+    let table: [Case<'_>; 6] = [
         (&[("LARUM_URL", &larum.url), ("LARUM_TOKEN", "larum_x\nlarum_y")], Some(1), "LARUM_TOKEN holds no token"),
         (&[("LARUM_URL", &larum.url)], Some(1), "LARUM_TOKEN is not set"),
         (
