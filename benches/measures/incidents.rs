@@ -241,8 +241,8 @@ fn fill(database: &Path, incidents: u32) {
             _ => ("Closed", Some("Undetermined")),
         };
         let severity = ["High", "Medium", "Low", "Informational"][n / 20 % 4];
-        let owner = (n % 3 == 0).then(|| format!("analyst{}@example.com", n % 17));
-        let rare = if number % (incidents / RARE.1) == 0 { RARE.0 } else { "nothing else" };
+        let owner = n.is_multiple_of(3).then(|| format!("analyst{}@example.com", n % 17));
+        let rare = if number.is_multiple_of(incidents / RARE.1) { RARE.0 } else { "nothing else" };
         let (first, second) = (words[n % 10], words[n / 10 % 10]);
         let created = START + i64::from(number) * 1_000_000;
         let tag = format!("team-{}", n % 50);
