@@ -1,4 +1,5 @@
 //! Conditions and sort orders over the workspace, full-text search, and what incidents have in common.
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 #[path = "query/filters.rs"]
 mod filters;

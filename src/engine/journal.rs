@@ -149,7 +149,7 @@ mod tests {
             let clear = encode(&event, None)?;
             assert_eq!(decode(&clear, &vault, run)?, event);
             let sealed = encode(&event, Some((&vault, run)))?;
-            assert!(!String::from_utf8_lossy(&sealed).contains("at"));
+            assert!(!String::from_utf8_lossy(&sealed).contains("\"at\""));
             assert_eq!(decode(&sealed, &vault, run)?, event);
             assert!(decode(&sealed, &vault, Uuid::from_u128(8)).is_err());
         }

@@ -34,7 +34,7 @@ fn an_empty_text_is_no_filter_and_no_order() {
 
 #[test]
 fn what_is_no_order_is_refused_with_its_position() {
-    let keys = vec!["properties/title"; limits::ORDER_KEYS + 1].join(",");
+    let keys = ["properties/title"; limits::ORDER_KEYS + 1].join(",");
     for (order, expected) in [
         (
             "createdTimeUtc",
