@@ -324,10 +324,11 @@ async fn progress(site: &Site, run: RunId, wait: Duration) -> Progress {
 }
 
 async fn so_far(site: &Site, run: RunId) -> Result<Progress, StoreError> {
+    // Its status first: once a run has ended, the incident it made is there to be found.
+    let stored = site.door.store.load_run(run).await?;
     if let Some(number) = site.door.store.incident_of_run(run).await? {
         return Ok(Progress::Incident(number));
     }
-    let stored = site.door.store.load_run(run).await?;
     let running = stored.is_some_and(|stored| matches!(stored.status, RunStatus::Running | RunStatus::Waiting));
     Ok(if running { Progress::Running } else { Progress::Ended })
 }
