@@ -45,12 +45,6 @@ impl Precondition {
     pub fn excludes(&self, present: Uuid) -> bool {
         self.if_none_match.as_deref().is_some_and(|given| names(given, present))
     }
-
-    /// Only what is new.
-    #[must_use]
-    pub fn new_only() -> Self {
-        Self { if_none_match: Some("*".to_owned()), ..Self::default() }
-    }
 }
 
 #[cfg(test)]
@@ -70,6 +64,6 @@ mod tests {
         assert!(any.holds(Some(etag)) && !any.holds(None));
         let other = Precondition { if_none_match: Some(format!("\"{etag}\"")), ..Precondition::default() };
         assert!(other.excludes(etag) && !other.excludes(Uuid::from_u128(8)) && !any.excludes(etag));
-        assert!(Precondition::new_only().excludes(etag));
+        assert!(Precondition { if_none_match: Some("*".to_owned()), ..Precondition::default() }.excludes(etag));
     }
 }

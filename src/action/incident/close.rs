@@ -5,14 +5,15 @@ use serde::Deserialize;
 
 use super::{
     Connection, Operation,
-    answer::{rejected, write},
-    named::{self, Given},
+    answer::rejected,
+    named::Given,
+    patch_built_in, patch_remote,
     sentinel::Client,
     values::{self, Text},
 };
 use crate::{
     action::{ActionType, Call, Outcome, Performed},
-    incident::{Change, Patch, Precondition, Refusal, Status},
+    incident::{Patch, Refusal, Status},
 };
 
 /// Closes an incident and says what it turned out to be. Returns the closed incident.
@@ -49,16 +50,11 @@ impl Operation for CloseIncident {
     const WRITES: bool = true;
 
     async fn built_in(&self, call: &Call<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
-        let incident = named::incident(input.incident.as_ref(), call.run, &call.services.config.workspace)?;
-        Ok(write(
-            call,
-            Change::PatchIncident { incident, patch: Box::new(patch(&input)?), precondition: Precondition::default() },
-        ))
+        patch_built_in(call, input.incident.as_ref(), patch(&input)?)
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {
-        let incident = named::elsewhere(input.incident.as_ref(), client.workspace())?;
-        client.patch_incident(&incident, &patch(&input)?).await
+        patch_remote(client, input.incident.as_ref(), &patch(&input)?).await
     }
 }
 

@@ -20,9 +20,12 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::sentinel::Client;
+use self::{answer::write, named::Given, sentinel::Client};
 use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Rehearsal, Returns, input};
-use crate::playbook::{ActionSpec, GivenBy};
+use crate::{
+    incident::{Change, Patch, Precondition},
+    playbook::{ActionSpec, GivenBy},
+};
 
 pub(super) use {
     close::ACTION as CLOSE,
@@ -89,6 +92,18 @@ impl<T: Operation> Effect for T {
         let rehearsed = input::read(T::NAME, call.input).and_then(|input| self.rehearsed(&call, input));
         rehearsed.unwrap_or_else(|outcome| Performed::Outcome(*outcome))
     }
+}
+
+/// Changes fields of an incident in the built-in workspace.
+fn patch_built_in(call: &Call<'_>, given: Option<&Given>, patch: Patch) -> Result<Performed, Box<Outcome>> {
+    let incident = named::incident(given, call.run, &call.services.config.workspace)?;
+    Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch), precondition: Precondition::default() }))
+}
+
+/// Changes fields of an incident in the workspace that a connection leads to.
+async fn patch_remote(client: &Client<'_>, given: Option<&Given>, patch: &Patch) -> Result<Outcome, Box<Outcome>> {
+    let incident = named::elsewhere(given, client.workspace())?;
+    client.patch_incident(&incident, patch).await
 }
 
 /// The action of an operation that acts on one incident, by default the one that started the run.

@@ -5,14 +5,14 @@ use serde::Deserialize;
 
 use super::{
     Connection, Operation,
-    answer::write,
-    named::{self, Given},
+    named::Given,
+    patch_built_in, patch_remote,
     sentinel::Client,
     values::{self, Text},
 };
 use crate::{
     action::{ActionType, Call, Outcome, Performed},
-    incident::{Change, Patch, Precondition},
+    incident::Patch,
 };
 
 /// Adds labels to an incident. Those there are stay; one that is there already is not added again. Returns the incident.
@@ -64,8 +64,7 @@ impl Operation for AddTags {
 
     async fn remote(&self, client: &Client<'_>, input: Added) -> Result<Outcome, Box<Outcome>> {
         let patch = Patch { add_tags: values::tags(&input.tags), ..Patch::default() };
-        let incident = named::elsewhere(input.incident.as_ref(), client.workspace())?;
-        client.patch_incident(&incident, &patch).await
+        patch_remote(client, input.incident.as_ref(), &patch).await
     }
 }
 
@@ -85,12 +84,6 @@ impl Operation for RemoveTags {
 
     async fn remote(&self, client: &Client<'_>, input: Removed) -> Result<Outcome, Box<Outcome>> {
         let patch = Patch { remove_tags: values::tags(&input.tags), ..Patch::default() };
-        let incident = named::elsewhere(input.incident.as_ref(), client.workspace())?;
-        client.patch_incident(&incident, &patch).await
+        patch_remote(client, input.incident.as_ref(), &patch).await
     }
-}
-
-fn patch_built_in(call: &Call<'_>, given: Option<&Given>, patch: Patch) -> Result<Performed, Box<Outcome>> {
-    let incident = named::incident(given, call.run, &call.services.config.workspace)?;
-    Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch), precondition: Precondition::default() }))
 }

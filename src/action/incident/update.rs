@@ -5,14 +5,15 @@ use serde::Deserialize;
 
 use super::{
     Connection, Operation,
-    answer::{bad, rejected, write},
-    named::{self, Given},
+    answer::{bad, rejected},
+    named::Given,
+    patch_built_in, patch_remote,
     sentinel::Client,
     values::{self, Text, instant, one_of},
 };
 use crate::{
     action::{ActionType, Call, Outcome, Performed},
-    incident::{Change, Owner, Patch, Precondition, Refusal, Severity, Status},
+    incident::{Owner, Patch, Refusal, Severity, Status},
 };
 
 /// Changes what is given of an incident and leaves the rest as it is. Returns the incident as it then is. Text that is
@@ -93,16 +94,11 @@ impl Operation for UpdateIncident {
     const WRITES: bool = true;
 
     async fn built_in(&self, call: &Call<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
-        let incident = named::incident(input.incident.as_ref(), call.run, &call.services.config.workspace)?;
-        Ok(write(
-            call,
-            Change::PatchIncident { incident, patch: Box::new(patch(&input)?), precondition: Precondition::default() },
-        ))
+        patch_built_in(call, input.incident.as_ref(), patch(&input)?)
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {
-        let incident = named::elsewhere(input.incident.as_ref(), client.workspace())?;
-        client.patch_incident(&incident, &patch(&input)?).await
+        patch_remote(client, input.incident.as_ref(), &patch(&input)?).await
     }
 }
 

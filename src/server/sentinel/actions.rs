@@ -5,12 +5,13 @@ use serde_json::json as value;
 
 use super::{
     body::{ActionWrite, Envelope},
+    documents::put_document,
     list::whole,
 };
 use crate::{
-    incident::{Change, DocumentKey, DocumentKind, Written},
+    incident::{Change, DocumentKey, DocumentKind},
     server::{
-        ask::{Ask, gone, not_found, put, unexpected},
+        ask::{Ask, gone, not_found},
         problem::{Problem, json},
     },
 };
@@ -41,11 +42,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let Envelope { etag, properties } = ask.json::<Envelope<ActionWrite>>().await?;
     let ActionWrite { trigger_uri, logic_app_resource_id } = properties;
     let properties = value!({"logicAppResourceId": logic_app_resource_id, "triggerUri": trigger_uri});
-    let precondition = ask.precondition(etag);
-    match ask.change(Change::PutDocument { key, properties, precondition }).await? {
-        Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
-        _ => Err(unexpected()),
-    }
+    put_document(&ask, key, properties, etag).await
 }
 
 /// DELETE `/alertRules/{rule}/actions/{action}`.

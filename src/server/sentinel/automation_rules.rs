@@ -3,12 +3,12 @@
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Value, json as value};
 
-use super::{body::Envelope, list::whole};
+use super::{body::Envelope, documents::put_document, list::whole};
 use crate::{
-    incident::{Change, DocumentKey, DocumentKind, Written, automation::AutomationRule},
+    incident::{Change, DocumentKey, DocumentKind, automation::AutomationRule},
     playbook::FileRule,
     server::{
-        ask::{Ask, bad_request, not_found, put, unexpected},
+        ask::{Ask, bad_request, not_found},
         problem::{Problem, json},
     },
     trigger::rules,
@@ -55,11 +55,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let rule = AutomationRule::parse(&properties);
     let rule = rule.map_err(|fault| bad_request(format!("The request body is not valid: {fault}.")))?;
     writable(&ask, &key)?;
-    let precondition = ask.precondition(etag);
-    match ask.change(Change::PutDocument { key, properties: rule.to_properties(), precondition }).await? {
-        Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
-        _ => Err(unexpected()),
-    }
+    put_document(&ask, key, rule.to_properties(), etag).await
 }
 
 /// DELETE `/automationRules/{rule}`: 200 with a body, whether or not it was there, because Azure's SDKs read one.

@@ -5,13 +5,14 @@ use serde_json::Value;
 
 use super::{
     body::{BookmarkWrite, Envelope},
+    documents::put_document,
     list::whole,
 };
 use crate::{
-    incident::{Change, Document, DocumentKey, DocumentKind, Written, within},
+    incident::{Change, Document, DocumentKey, DocumentKind, within},
     limits::{BOOKMARK_BYTES, BOOKMARK_NAME_CHARS},
     server::{
-        ask::{Ask, bad_request, gone, not_found, put, unexpected},
+        ask::{Ask, bad_request, gone, not_found, unexpected},
         own::incidents::refused,
         problem::{Problem, json},
     },
@@ -61,11 +62,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     if properties.to_string().len() > BOOKMARK_BYTES {
         return Err(bad_request(format!("'properties' has more than {BOOKMARK_BYTES} bytes.")));
     }
-    let precondition = ask.precondition(checked.etag);
-    match ask.change(Change::PutDocument { key, properties, precondition }).await? {
-        Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
-        _ => Err(unexpected()),
-    }
+    put_document(&ask, key, properties, checked.etag).await
 }
 
 /// DELETE `/bookmarks/{bookmark}`.

@@ -6,6 +6,7 @@ mod body;
 pub(super) mod bookmark_relations;
 pub(super) mod bookmarks;
 pub(super) mod comments;
+mod documents;
 pub(super) mod entities;
 pub(super) mod expansion;
 pub(super) mod incidents;

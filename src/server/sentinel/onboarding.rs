@@ -4,11 +4,14 @@
 use axum::{http::StatusCode, response::Response};
 use serde_json::{Value, json as value};
 
-use super::body::{Envelope, OnboardingWrite};
+use super::{
+    body::{Envelope, OnboardingWrite},
+    documents::put_document,
+};
 use crate::{
-    incident::{Change, DocumentKey, DocumentKind, ResourceName, Written, provider_id},
+    incident::{Change, DocumentKey, DocumentKind, ResourceName, provider_id},
     server::{
-        ask::{Ask, gone, not_found, put, unexpected},
+        ask::{Ask, gone, not_found},
         problem::{Problem, json},
     },
 };
@@ -57,11 +60,7 @@ pub async fn put_one(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let key = key(&ask)?;
     let Envelope { etag, properties } = ask.json::<Envelope<OnboardingWrite>>().await?;
     let properties = value!({"customerManagedKey": properties.customer_managed_key.unwrap_or_default()});
-    let precondition = ask.precondition(etag);
-    match ask.change(Change::PutDocument { key, properties, precondition }).await? {
-        Written::Document { document, created } => Ok(put(created, &document.resource(ask.workspace()))),
-        _ => Err(unexpected()),
-    }
+    put_document(&ask, key, properties, etag).await
 }
 
 /// DELETE `/onboardingStates/default`: forgets what was written of it.
