@@ -315,3 +315,52 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Option<
     request.extend_from_slice(body.unwrap_or_default());
     request
 }
+
+/// What every answer carries against being misled.
+pub fn assert_hardened(answer: &Answer) {
+    let policy = answer.header("content-security-policy").expect("every answer has a content security policy");
+    assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
+}
+
+/// The rules a page can be checked for without a browser: every input has its label, every description and link its
+/// element, ids are unique, the language is said, there is one first heading, groups have legends, nothing is inline.
+pub fn assert_accessible(answer: &Answer) {
+    let page = &answer.body;
+    let tags: Vec<&str> =
+        page.split('<').skip(1).filter_map(|piece| piece.split_once('>')).map(|(tag, _)| tag).collect();
+    let attribute = |tag: &str, name: &str| {
+        let marked = tag.split_once(&format!(" {name}=\""))?.1;
+        Some(marked.split_once('"')?.0.to_owned())
+    };
+    let all = |name: &str| -> Vec<String> { tags.iter().filter_map(|tag| attribute(tag, name)).collect() };
+    let ids = all("id");
+    let mut unique = ids.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), ids.len(), "ids are unique: {ids:?}");
+    let labels = all("for");
+    for tag in &tags {
+        let input = ["input ", "select ", "textarea "].iter().any(|name| tag.starts_with(name));
+        if input && !tag.contains("type=\"hidden\"") {
+            let id = attribute(tag, "id").unwrap_or_else(|| panic!("an input without an id: {tag}"));
+            assert!(labels.contains(&id), "an input without a label: {tag}");
+        }
+        assert!(!tag.contains(" style=") && !tag.contains(" on"), "nothing is inline: {tag}");
+    }
+    for id in all("aria-describedby").iter().flat_map(|list| list.split(' ')) {
+        assert!(ids.iter().any(|known| known == id), "nothing is called {id}");
+    }
+    for link in all("href").iter().filter_map(|link| link.strip_prefix('#')) {
+        assert!(ids.iter().any(|known| known == link), "a link leads nowhere: {link}");
+    }
+    assert!(tags.contains(&"html lang=\"en\""));
+    assert_eq!(tags.iter().filter(|tag| **tag == "h1").count(), 1);
+    let count = |name: &str| tags.iter().filter(|tag| tag.starts_with(name)).count();
+    assert_eq!(count("fieldset"), count("legend"));
+    assert_eq!(count("title"), 1);
+    if page.contains("class=\"error\"") {
+        assert!(page.contains("role=\"alert\""), "mistakes are announced");
+    }
+}
