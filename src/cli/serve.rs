@@ -144,7 +144,7 @@ fn report(reading: Result<Reading, StoreError>) {
         tracing::warn!(%playbook, "the playbook's file is at fault; its last good version stays in force");
     }
     for rule in &reading.rules.changed {
-        tracing::info!(%rule, "automation rule in force");
+        tracing::info!(%rule, "automation rule taken from its file");
     }
     for rule in &reading.rules.withdrawn {
         tracing::info!(%rule, "automation rule withdrawn, its file is gone");
@@ -200,7 +200,8 @@ fn announce(config: &Config, address: SocketAddr, library: &Library) {
         let rule = &file.rule;
         let on = if rule.on == TriggersOn::Incidents { "incidents" } else { "alerts" };
         let when = if rule.when == TriggersWhen::Created { "created" } else { "updated" };
-        eprintln!("  {:<42} automation rule {} on {on} {when}", file.name, rule.order);
+        let off = if rule.enabled { "" } else { ", switched off" };
+        eprintln!("  {:<42} automation rule {} on {on} {when}{off}", file.name, rule.order);
     }
     for folder in boxes {
         eprintln!("drop a mail: cp report.eml {}/", folder.display());
