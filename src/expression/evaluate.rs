@@ -8,7 +8,9 @@ use super::{
     EvalError, Scope,
     ast::{Call, Expr, Key, Link},
     functions::{Args, Body, LazyArgs},
-    handlebars::Frame,
+    handlebars::{Frame, Start},
+    reference::reference,
+    trace,
     value::{self, Member},
 };
 
@@ -33,16 +35,39 @@ impl<'e> Env<'e> {
 pub(crate) fn evaluate<'e>(expr: &'e Expr, env: &'e Env<'e>) -> Outcome<'e> {
     match expr {
         Expr::Literal(value) => Ok(Cow::Borrowed(value)),
-        Expr::Call(call) => evaluate_call(call, env),
-        Expr::Path(path) => Ok(path.evaluate(env)?.unwrap_or(Cow::Borrowed(&value::NULL))),
+        Expr::Call(call) => {
+            let value = evaluate_call(call, env)?;
+            if env.scope.is_watched() && reference(call, &[]).is_some() {
+                trace::note(env.scope, call, Some(&value));
+            }
+            Ok(value)
+        }
+        Expr::Path(path) => {
+            let value = path.evaluate(env)?;
+            if path.start() != Start::Local {
+                trace::note(env.scope, &path.written(), value.as_ref());
+            }
+            Ok(value.unwrap_or(Cow::Borrowed(&value::NULL)))
+        }
         Expr::Chain { head, links } => {
-            let mut at = evaluate(head, env)?;
+            // Of a root the whole chain is what is read.
+            let root = match head.as_ref() {
+                Expr::Call(call) if env.scope.is_watched() && reference(call, &[]).is_some() => Some(call),
+                _ => None,
+            };
+            let mut at = match root {
+                Some(call) => evaluate_call(call, env)?,
+                None => evaluate(head, env)?,
+            };
             for (index, link) in links.iter().enumerate() {
                 at = match step(at, link, env)? {
                     Member::Found(next) => next,
                     Member::OfNull | Member::Absent(_) if link.safe => Cow::Borrowed(&value::NULL),
                     missing => return Err(no_member(head, &links[..=index], &missing)),
                 };
+            }
+            if root.is_some() {
+                trace::note(env.scope, expr, Some(&at));
             }
             Ok(at)
         }

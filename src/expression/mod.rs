@@ -14,6 +14,7 @@ mod parse;
 mod reference;
 mod scope;
 mod template;
+mod trace;
 mod value;
 
 pub use error::{CompileError, CompileErrorKind, EvalError};
@@ -26,4 +27,5 @@ pub use json_scope::JsonScope;
 pub use reference::{Part, Reference, Use};
 pub use scope::{Lookup, Scope};
 pub use template::{Template, Tree};
+pub use trace::{Key, Read, Rendered};
 pub(crate) use value::{text, type_name};

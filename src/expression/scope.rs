@@ -1,6 +1,6 @@
 //! What an expression or template can see, as its surroundings provide it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -45,4 +45,10 @@ pub trait Scope {
     fn now(&self) -> DateTime<Utc>;
     /// The next number of the run's own random sequence, behind `guid()` and `rand()`.
     fn random(&self) -> u64;
+    /// Whether [`Scope::note_read`] is wanted.
+    fn is_watched(&self) -> bool {
+        false
+    }
+    /// An expression read `value`, which its author wrote as `what`.
+    fn note_read(&self, _what: &dyn fmt::Display, _value: &Value) {}
 }

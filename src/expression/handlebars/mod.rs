@@ -16,7 +16,7 @@ use super::{CompileError, ast::Expr};
 
 pub(crate) use mustache::outside;
 pub use partials::Partials;
-pub(crate) use path::Path;
+pub(crate) use path::{Path, Start};
 pub(crate) use render::Frame;
 
 /// A compiled template, with the partials it can reach.
