@@ -29,7 +29,7 @@ mod watch;
 pub use driver::{Begin, Engine};
 pub use event::{Command, Event, Input};
 pub use library::{Library, Live};
-pub use machine::{Delivered, Machine};
+pub use machine::{Delivered, Evaluated, Machine};
 pub use outside::Question;
 pub use plan::{Plan, UnknownAction};
 pub use secrets::Secrets;

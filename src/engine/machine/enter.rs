@@ -17,7 +17,7 @@ use crate::{
         plan::{Kind, Plan},
         secrets::without_credentials,
     },
-    expression::Tree,
+    expression::{Key, Tree},
     limits,
     playbook::{ActionStatus, Terminate, TerminateStatus},
     store::run::RunStatus,
@@ -59,8 +59,14 @@ impl Machine {
     }
 
     /// What an expression of the action gives; the action fails where it has no value.
-    pub(super) fn evaluate(&self, plan: &Plan, at: Place, tree: &Tree) -> Result<Value, Box<Ending>> {
-        tree.evaluate(&Sight::of(self, at)).map_err(|fault| {
+    pub(super) fn evaluate(
+        &mut self,
+        plan: &Plan,
+        at: Place,
+        key: &'static str,
+        tree: &Tree,
+    ) -> Result<Value, Box<Ending>> {
+        self.value(plan, at, key, tree).map_err(|fault| {
             Box::new(Ending::failed("BadRequest", reason::invalid_template(&plan.node_at(at.index).id, &fault)))
         })
     }
@@ -75,7 +81,7 @@ impl Machine {
         (then, otherwise): (u32, u32),
         out: &mut Vec<Command>,
     ) -> Turn {
-        let chosen = match self.evaluate(plan, at, condition)? {
+        let chosen = match self.evaluate(plan, at, "if", condition)? {
             Value::Bool(true) => then,
             Value::Bool(false) => otherwise,
             value => return Err(self.wrong_type(plan, at, "condition", &value, "Boolean")),
@@ -93,7 +99,7 @@ impl Machine {
         (cases, default): (&[(Value, u32)], u32),
         out: &mut Vec<Command>,
     ) -> Turn {
-        let value = self.evaluate(plan, at, on)?;
+        let value = self.evaluate(plan, at, "switch", on)?;
         let is_integer = value.is_i64() || value.is_u64();
         let expected = match cases.first() {
             Some((case, _)) if case.is_string() && !value.is_string() => Some("String"),
@@ -142,15 +148,16 @@ impl Machine {
     }
 
     fn terminate(&mut self, plan: &Plan, at: Place, terminate: &Terminate, out: &mut Vec<Command>) -> Turn {
-        let text = |tree: &Option<Tree>| -> Result<Option<String>, Box<Ending>> {
+        let mut text = |key, tree: &Option<Tree>| -> Result<Option<String>, Box<Ending>> {
             let Some(tree) = tree else { return Ok(None) };
-            Ok(match self.evaluate(plan, at, tree)? {
+            Ok(match self.evaluate(plan, at, key, tree)? {
                 Value::Null => None,
                 Value::String(text) => Some(text),
                 other => Some(other.to_string()),
             })
         };
-        let (code, message) = (text(&terminate.code)?, text(&terminate.message)?);
+        let (code, message) =
+            (text("terminate.code", &terminate.code)?, text("terminate.message", &terminate.message)?);
         let (status, error) = match terminate.status {
             TerminateStatus::Succeeded => (RunStatus::Succeeded, None),
             TerminateStatus::Cancelled => (RunStatus::Cancelled, None),
@@ -179,7 +186,7 @@ impl Machine {
         out: &mut Vec<Command>,
     ) -> Turn {
         let id = &plan.node_at(at.index).id;
-        let input = self.evaluate(plan, at, with)?;
+        let input = self.evaluate(plan, at, "with", with)?;
         let input =
             shape.shape(input).map_err(|key| Box::new(Ending::failed("BadRequest", reason::missing_input(id, key))))?;
         let input = Arc::new(input);
@@ -242,7 +249,7 @@ impl Machine {
 
     /// The value of the input that is evaluated for each element of `from`.
     fn for_each_element(
-        &self,
+        &mut self,
         plan: &Plan,
         at: Place,
         input: &Value,
@@ -253,14 +260,26 @@ impl Machine {
         let Value::Array(items) = from else {
             return Err(Box::new(Ending::failed("BadRequest", reason::not_a_list(id, from))));
         };
-        let Some((_, tree)) = each else { return Ok(Vec::new()) };
+        let Some((member, tree)) = each else { return Ok(Vec::new()) };
         // One sight for all, so that random values differ from element to element.
         let mut sight = Sight::of(self, at);
+        let mut fields = Vec::new();
         let value = |item| {
             sight.look_at(item);
-            tree.evaluate(&sight)
+            if self.trace.is_none() {
+                return tree.evaluate(&sight);
+            }
+            let (value, rendered) = tree.trace(&sight);
+            fields.extend(rendered);
+            value
         };
         let values: Result<_, _> = items.iter().map(value).collect();
+        if self.trace.is_some() {
+            for field in &mut fields {
+                field.path.insert(0, Key::Member((*member).to_owned()));
+            }
+            self.note(plan, at, "with", fields);
+        }
         values.map_err(|fault| Box::new(Ending::failed("BadRequest", reason::invalid_template(id, &fault))))
     }
 

@@ -13,6 +13,7 @@ mod record;
 mod sight;
 mod state;
 mod status;
+mod trace;
 mod turns;
 
 use std::{
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use self::reason::Cause;
 use self::state::{Frame, Phase, Place, Purpose, Slot};
+pub use self::trace::Evaluated;
 use super::{
     Step,
     event::{Command, Event},
@@ -70,6 +72,8 @@ pub struct Machine {
     ended: bool,
     /// A limit ended it, perhaps between attempts that began together.
     at_limit: bool,
+    /// How fields came about, where somebody wants to know.
+    trace: Option<Vec<Evaluated>>,
 }
 
 /// Whether the run's caller was answered.
@@ -85,6 +89,16 @@ impl Machine {
     /// Begins a run and takes its first steps.
     #[must_use]
     pub fn start(plan: Arc<Plan>, trigger: Delivered) -> (Self, Vec<Command>) {
+        Self::begin(plan, trigger, None)
+    }
+
+    /// The same, with [`Machine::take_trace`] telling how the fields of actions came about.
+    #[must_use]
+    pub fn start_traced(plan: Arc<Plan>, trigger: Delivered) -> (Self, Vec<Command>) {
+        Self::begin(plan, trigger, Some(Vec::new()))
+    }
+
+    fn begin(plan: Arc<Plan>, trigger: Delivered, trace: Option<Vec<Evaluated>>) -> (Self, Vec<Command>) {
         let variables = plan.playbook.variables.iter().map(|variable| variable.default.clone()).collect();
         let mut machine = Self {
             now: trigger.at,
@@ -99,6 +113,7 @@ impl Machine {
             pauses: 0,
             ended: false,
             at_limit: false,
+            trace,
             plan,
             trigger,
         };

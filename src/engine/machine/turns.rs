@@ -27,7 +27,7 @@ impl Machine {
         out: &mut Vec<Command>,
     ) -> Result<(), Box<Ending>> {
         let id = &plan.node_at(at.index).id;
-        let items = match self.evaluate(plan, at, over)? {
+        let items = match self.evaluate(plan, at, "for_each", over)? {
             Value::Array(items) => items,
             value => {
                 return Err(self.wrong_type(plan, at, "'for_each' expression", &value, "Array"));
@@ -54,7 +54,7 @@ impl Machine {
         limit: &UntilLimit,
         out: &mut Vec<Command>,
     ) -> Result<(), Box<Ending>> {
-        let most = match self.evaluate(plan, at, &limit.count)? {
+        let most = match self.evaluate(plan, at, "limit.count", &limit.count)? {
             Value::Number(count) if count.as_u64().is_some_and(|count| (1..=limits::UNTIL_COUNT).contains(&count)) => {
                 count.as_u64().unwrap_or(limits::UNTIL_COUNT_DEFAULT)
             }
@@ -156,7 +156,7 @@ impl Machine {
         let Kind::Until { condition, limit, .. } = &plan.node_at(at.index).kind else { return None };
         let mut last = last;
         loop {
-            match self.evaluate(plan, at, condition) {
+            match self.evaluate(plan, at, "until", condition) {
                 Ok(Value::Bool(true)) => return Some(of(last)),
                 Ok(Value::Bool(false)) => {}
                 Ok(value) => {
