@@ -7,7 +7,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{Read, Write},
     net::TcpListener,
-    path::PathBuf,
     process::Command,
     sync::{
         Arc,
@@ -19,7 +18,7 @@ use std::{
 
 use support::{
     dovecot::Dovecot,
-    larum::{DEADLINE, Site},
+    larum::{DEADLINE, Site, dying},
     smtp::{DOMAIN, Smtp},
 };
 
@@ -239,15 +238,6 @@ fn message_id(mail: &str) -> Option<String> {
 
 fn subject(mail: &str) -> String {
     header(mail, "subject:").expect("an answer has a subject")
-}
-
-/// The program that dies at a named point; `cargo test` builds it beside the tests.
-fn dying() -> PathBuf {
-    let test = std::env::current_exe().expect("a program knows where it is");
-    let debug = test.parent().and_then(|deps| deps.parent()).expect("tests lie in target/PROFILE/deps");
-    let path = debug.join("examples/dying");
-    assert!(path.exists(), "{} is missing: `cargo build --examples` makes it", path.display());
-    path
 }
 
 /// The points: before and after the intake commit, before and after an effect, before the flags.

@@ -8,5 +8,8 @@ mod house;
 #[allow(dead_code, reason = "made for the engine's tests, which need more of it")]
 #[path = "../engine/mortal.rs"]
 mod mortal;
+mod outside;
 mod rules;
+#[path = "../support/mod.rs"]
+mod support;
 mod triggers;

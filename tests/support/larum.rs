@@ -237,3 +237,12 @@ impl Drop for Larum {
         let _ = self.child.wait();
     }
 }
+
+/// The program that dies at a named point; `cargo test` builds it beside the tests.
+pub fn dying() -> PathBuf {
+    let test = std::env::current_exe().expect("a program knows where it is");
+    let debug = test.parent().and_then(|deps| deps.parent()).expect("tests lie in target/PROFILE/deps");
+    let path = debug.join("examples/dying");
+    assert!(path.exists(), "{} is missing: `cargo build --examples` makes it", path.display());
+    path
+}
