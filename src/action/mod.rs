@@ -1,6 +1,7 @@
 //! What a playbook can do: one file per action, and the one table that lists them.
 
 pub mod approve;
+pub mod causes;
 mod compose;
 mod convert_html_to_text;
 mod create_table;

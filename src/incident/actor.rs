@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::limits;
+
 /// Who or what made a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -79,6 +81,8 @@ pub enum Cause {
     Playbook(String),
     /// By its resource name.
     Rule(String),
+    /// Of another Larum, which made this mark of it.
+    Elsewhere(String),
 }
 
 impl Cause {
@@ -92,6 +96,22 @@ impl Cause {
             _ => false,
         }
     }
+
+    /// Why `causes` keep this from being started by what they led to, if they do: it is among them, or they are many.
+    #[must_use]
+    pub fn barred_by(&self, causes: &[Self]) -> Option<String> {
+        let chain = || causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ");
+        if causes.iter().any(|known| known.is_same(self)) {
+            return Some(format!("it led to this change itself: {}", chain()));
+        }
+        let most = limits::CAUSES;
+        (causes.len() >= most).then(|| {
+            format!(
+                "{most} playbooks and rules led to this change one after another, and no more may follow: {}",
+                chain()
+            )
+        })
+    }
 }
 
 impl fmt::Display for Cause {
@@ -99,6 +119,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Playbook(name) => write!(f, "playbook {name}"),
             Self::Rule(name) => write!(f, "automation rule {name}"),
+            Self::Elsewhere(_) => f.write_str("a playbook or rule of another Larum"),
         }
     }
 }

@@ -19,10 +19,12 @@ use super::{
     strict::Strict,
 };
 use crate::{
+    action::causes::{self, CAUSES_HEADER},
     content,
-    incident::{Change, Precondition, Rejected, ResourceName, Workspace, Write, Written},
+    incident::{Cause, Causes, Change, Precondition, Rejected, ResourceName, Workspace, Write, Written},
     limits::API_BODY_BYTES,
     store::{Store, StoreError},
+    trigger::rules,
 };
 
 /// A request that was let in.
@@ -125,12 +127,31 @@ impl Ask {
     pub async fn change(&self, change: Change) -> Result<Written, Box<Problem>> {
         let write = Write {
             by: self.caller.actor.clone(),
-            causes: Vec::new(),
+            causes: self.causes().await?,
             at: self.site.door.clock.now(),
             etag: Uuid::new_v4(),
             change,
         };
         Ok(self.site.door.store.write(write).await??)
+    }
+
+    /// What led to this request, where a Larum made it: playbooks and rules of this one, and of others. They only keep
+    /// something from being started, so a client that makes them up harms what it asks for and nothing else.
+    ///
+    /// # Errors
+    /// 400 when a header says so that no Larum sends.
+    pub async fn causes(&self) -> Result<Causes, Box<Problem>> {
+        let mut given = self.headers.get_all(CAUSES_HEADER).iter();
+        let Some(first) = given.next() else { return Ok(Causes::new()) };
+        if given.next().is_some() {
+            return Err(bad_request("The header Larum-Causes is given more than once."));
+        }
+        let library = &self.site.door.library;
+        let playbooks: Vec<Cause> =
+            library.current().iter().map(|live| Cause::Playbook(live.playbook.name.clone())).collect();
+        let rules = rules::all(&library.rules(), self.store()).await?;
+        let rules = rules.iter().map(|rule| Cause::Rule(rule.name.to_string()));
+        causes::read(&self.site.vault, first.as_bytes(), playbooks.into_iter().chain(rules)).map_err(bad_request)
     }
 
     /// What the client says of the state it saw.

@@ -10,8 +10,8 @@ use crate::{
     action::CAUSES,
     engine::Live,
     incident::{
-        ActivityKind, Actor, Alert, Causes, Change, Comment, Entity, Incident, IncidentRef, RelatedKind, Workspace,
-        Write, automation::added_tactics, provider_id,
+        ActivityKind, Actor, Alert, Cause, Causes, Change, Comment, Entity, Incident, IncidentRef, RelatedKind,
+        Workspace, Write, automation::added_tactics, provider_id,
     },
     limits,
     store::{
@@ -157,7 +157,8 @@ pub(super) fn outputs(payload: &Value, causes: &Causes) -> Arc<str> {
 }
 
 /// Starts a playbook that has an incident trigger for an incident, because `by` asked; the incident's log says so. The
-/// playbook's conditions and its `concurrency` hold, whatever it listens to.
+/// playbook's conditions and its `concurrency` hold, whatever it listens to. What led to the asking keeps it from starting
+/// itself again.
 ///
 /// # Errors
 /// When nothing was committed.
@@ -167,10 +168,21 @@ pub async fn run(
     live: &Live,
     incident: &Incident,
     by: Actor,
+    causes: Causes,
 ) -> Result<Verdict, StoreError> {
+    let cause = Cause::Playbook(live.playbook.name.clone());
+    if let Some(because) = cause.barred_by(&causes) {
+        let (incident, name) = (IncidentRef::Number(incident.number), cause.to_string());
+        let change = Change::NoteNotStarted { incident, name, because: because.clone() };
+        let note = Write { by, causes, at: door.clock.now(), etag: Uuid::new_v4(), change };
+        if let Err(rejected) = door.store.write(note).await? {
+            tracing::debug!(%rejected, "the incident is gone that a run was asked for");
+        }
+        return Ok(Verdict::Skipped { because });
+    }
     let around = Surroundings::of(&*door.store, incident).await?;
     let (event, at) = (Uuid::now_v7(), door.clock.now());
-    let outputs = outputs(&payload(incident, &around, workspace, event, None), &Causes::new());
+    let outputs = outputs(&payload(incident, &around, workspace, event, None), &causes);
     let listening = door.start(live, &Arrival { kind: KIND, event, outputs: &outputs, at })?;
     let report = Report {
         event,
@@ -194,7 +206,7 @@ pub async fn run(
             playbook: started.playbook.clone(),
             run: started.run,
         };
-        let note = Write { by, causes: Causes::new(), at, etag: Uuid::new_v4(), change };
+        let note = Write { by, causes, at, etag: Uuid::new_v4(), change };
         // The run goes on whatever becomes of the note, so who asked is told that it does.
         let because = match door.store.write(note).await {
             Ok(Ok(_)) => return Ok(verdict),

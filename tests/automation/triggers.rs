@@ -241,7 +241,9 @@ actions:
     assert!(house.ran().await.is_empty());
     let live = house.core().door.library.current()[0].clone();
     let workspace = Workspace::of(&house.core().config);
-    larum::trigger::incident::run(&house.core().door, &workspace, &live, &incident, person()).await.unwrap();
+    larum::trigger::incident::run(&house.core().door, &workspace, &live, &incident, person(), Vec::new())
+        .await
+        .unwrap();
     house.quiet().await;
     assert_eq!(house.ran().await, ["asked Succeeded"]);
     let log = house.activity(1).await;

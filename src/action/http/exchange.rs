@@ -79,12 +79,12 @@ impl Exchange<'_> {
     fn start(&self, inputs: &Inputs) -> Result<Journey, Fault> {
         let polls = !inputs.disable_async_pattern;
         let Some(waiting) = &inputs.waiting else {
-            let request = Request::new(inputs, self.ids)?;
+            let request = Request::new(inputs, &self.ids)?;
             return Ok(Journey { home: request.url.clone(), request, at_home: true, polls, asks_at: None });
         };
         let home = request::address(&inputs.url, inputs.queries.as_ref())?;
         let location = waiting.location(self.vault)?;
-        let request = Request::asking(inputs, self.ids, location.clone(), waiting.at_home)?;
+        let request = Request::asking(inputs, &self.ids, location.clone(), waiting.at_home)?;
         Ok(Journey { home, request, at_home: waiting.at_home, polls, asks_at: Some(location) })
     }
 

@@ -89,7 +89,8 @@ pub struct Inputs {
     #[serde(default)]
     pub disable_async_pattern: bool,
     /// Leaves out the headers that tell the service which run calls: `x-ms-workflow-run-id`, `x-ms-client-tracking-id`
-    /// and `x-ms-tracking-id`. Default `false`.
+    /// and `x-ms-tracking-id`, and `Larum-Causes`, by which a Larum that is called keeps the playbook from starting itself
+    /// again without end. Default `false`.
     #[serde(default)]
     pub suppress_workflow_headers: bool,
     /// Sends an `Idempotency-Key` header that is the same for every attempt of this action in this run. Only for

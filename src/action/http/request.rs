@@ -15,26 +15,37 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{Inputs, body, fault::Fault};
-use crate::{action::Call, config::HttpAuthentication};
+use crate::{
+    action::{Call, causes},
+    config::HttpAuthentication,
+};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const RUN_ID: HeaderName = HeaderName::from_static("x-ms-workflow-run-id");
 const CLIENT_TRACKING_ID: HeaderName = HeaderName::from_static("x-ms-client-tracking-id");
 const TRACKING_ID: HeaderName = HeaderName::from_static("x-ms-tracking-id");
+const CAUSES: HeaderName = HeaderName::from_static(causes::CAUSES_HEADER);
 
 /// What a call is known by, the same for each of its attempts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Ids {
     /// The `Idempotency-Key`, should the inputs ask for one.
     pub(super) key: Uuid,
     pub(super) run: Uuid,
     /// `actions('x').trackingId`
     pub(super) tracking: Uuid,
+    /// What led to it, as the header `Larum-Causes` has it.
+    pub(super) causes: String,
 }
 
 impl Ids {
     pub(super) fn of(call: &Call<'_>) -> Self {
-        Self { key: call.identity.uuid("idempotency-key"), run: call.run.run, tracking: call.identity.uuid("tracking") }
+        Self {
+            key: call.identity.uuid("idempotency-key"),
+            run: call.run.run,
+            tracking: call.identity.uuid("tracking"),
+            causes: causes::header(&call.services.vault, &call.run.causes()),
+        }
     }
 }
 
@@ -49,7 +60,7 @@ pub(super) struct Request {
 
 impl Request {
     /// The first hop's request.
-    pub(super) fn new(inputs: &Inputs, ids: Ids) -> Result<Self, Fault> {
+    pub(super) fn new(inputs: &Inputs, ids: &Ids) -> Result<Self, Fault> {
         let mut request = Self::bare(inputs, ids)?;
         request.method = method(inputs.method.as_deref().unwrap_or("GET"))?;
         if let Some(body) = &inputs.body {
@@ -62,7 +73,7 @@ impl Request {
     }
 
     /// The request that asks at `location` what became of the first one.
-    pub(super) fn asking(inputs: &Inputs, ids: Ids, location: Url, at_home: bool) -> Result<Self, Fault> {
+    pub(super) fn asking(inputs: &Inputs, ids: &Ids, location: Url, at_home: bool) -> Result<Self, Fault> {
         let mut request = Self::bare(inputs, ids)?;
         request.without_body();
         if !at_home {
@@ -72,7 +83,7 @@ impl Request {
         Ok(request)
     }
 
-    fn bare(inputs: &Inputs, ids: Ids) -> Result<Self, Fault> {
+    fn bare(inputs: &Inputs, ids: &Ids) -> Result<Self, Fault> {
         let url = address(&inputs.url, inputs.queries.as_ref())?;
         let mut headers = headers(&inputs.headers)?;
         if let Some(cookie) = &inputs.cookie {
@@ -84,6 +95,8 @@ impl Request {
             for (name, id) in [(RUN_ID, ids.run), (CLIENT_TRACKING_ID, ids.run), (TRACKING_ID, ids.tracking)] {
                 headers.entry(name).or_insert(text_value(&id.to_string())?);
             }
+            // Whatever the inputs say: a Larum that is called would take them for what led to this run.
+            headers.insert(CAUSES, text_value(&ids.causes)?);
         }
         Ok(Self { method: Method::GET, url, headers, body: None })
     }

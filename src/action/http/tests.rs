@@ -39,7 +39,9 @@ async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> axum
     let headers: BTreeMap<String, String> = headers
         .iter()
         .filter(|(name, _)| !["host", "accept-encoding", "content-length", "user-agent"].contains(&name.as_str()))
-        .filter(|(name, _)| !name.as_str().starts_with("x-ms-") || uri.path() == "/ids")
+        .filter(|(name, _)| {
+            !name.as_str().starts_with("x-ms-") && name.as_str() != "larum-causes" || uri.path() == "/ids"
+        })
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     axum::Json(json!({
@@ -185,7 +187,12 @@ impl Asker {
             vault: &Vault::ephemeral("key"),
             connection: self.connection.as_ref(),
             own,
-            ids: Ids { key: Uuid::from_u128(7), run: Uuid::from_u128(8), tracking: Uuid::from_u128(9) },
+            ids: Ids {
+                key: Uuid::from_u128(7),
+                run: Uuid::from_u128(8),
+                tracking: Uuid::from_u128(9),
+                causes: "c".into(),
+            },
             repeatable: Http.kind(&input) != EffectKind::Bare { repeat_when_unknown: false },
             timeout: self.timeout,
             now: self.now,

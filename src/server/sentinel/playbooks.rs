@@ -58,7 +58,8 @@ async fn run(ask: &Ask, given: &RunPlaybook, incident: &Incident) -> Result<Resp
         Problem::new(StatusCode::NOT_FOUND, "ResourceNotFound", TITLE, message)
     })?;
     let by = ask.caller.actor.clone();
-    let verdict = incident::run(&ask.site.door, ask.workspace(), &live, incident, by).await?;
+    let causes = ask.causes().await?;
+    let verdict = incident::run(&ask.site.door, ask.workspace(), &live, incident, by, causes).await?;
     match verdict {
         Verdict::Accepted { .. } | Verdict::Duplicate { .. } => Ok(empty(StatusCode::NO_CONTENT)),
         Verdict::Skipped { because } => {

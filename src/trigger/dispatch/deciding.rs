@@ -165,7 +165,7 @@ impl<'d> Deciding<'d> {
     /// Whether the guard keeps `cause` from being started by this event, and why. The incident's log says so; what is
     /// not barred is counted.
     fn is_barred(&mut self, by: &Actor, cause: &Cause) -> Option<String> {
-        if let Some(because) = self.guard(cause) {
+        if let Some(because) = cause.barred_by(&self.event.causes) {
             self.not_started(by, cause, because.clone());
             return Some(because);
         }
@@ -186,22 +186,6 @@ impl<'d> Deciding<'d> {
             self.not_started(by, cause, because.clone());
         }
         Some(because)
-    }
-
-    /// Why the guard keeps `cause` from being started by this event.
-    fn guard(&self, cause: &Cause) -> Option<String> {
-        let causes = &self.event.causes;
-        let chain = || causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ");
-        if causes.iter().any(|known| known.is_same(cause)) {
-            return Some(format!("it led to this change itself: {}", chain()));
-        }
-        (causes.len() >= limits::CAUSES).then(|| {
-            let most = limits::CAUSES;
-            format!(
-                "{most} playbooks and rules led to this change one after another, and no more may follow: {}",
-                chain()
-            )
-        })
     }
 
     /// Notes in the incident's log, or for an alert in Larum's own, that something was not started.

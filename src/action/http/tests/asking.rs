@@ -154,9 +154,10 @@ async fn a_service_is_told_which_run_calls_unless_it_is_not_to() {
     let url = format!("http://{at}/ids");
     let asker = Asker::local();
     assert_eq!(
-        asker.sent(json!({"url": url, "headers": {"X-MS-Client-Tracking-Id": "mine"}})).await["headers"],
+        asker.sent(json!({"url": url, "headers": {"X-MS-Client-Tracking-Id": "mine", "Larum-Causes": "mine"}})).await["headers"],
         json!({
             "accept": "*/*",
+            "larum-causes": "c",
             "x-ms-client-tracking-id": "mine",
             "x-ms-tracking-id": "00000000-0000-0000-0000-000000000009",
             "x-ms-workflow-run-id": "00000000-0000-0000-0000-000000000008",
