@@ -12,8 +12,10 @@ pub mod mail;
 pub mod new;
 pub mod next;
 mod playbook;
+pub mod reference;
 pub mod run;
 pub mod runs;
+pub mod schema;
 pub mod serve;
 pub mod table;
 pub mod test;
@@ -75,6 +77,7 @@ enum Command {
     Next(next::Args),
     Run(run::Args),
     Runs(runs::Args),
+    Schema(schema::Args),
     Serve(serve::Args),
     Test(test::Args),
     Tokens(tokens::Args),
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Next(args) => next::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Tokens(args) => tokens::run(&args),

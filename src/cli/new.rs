@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::Exit;
+use super::{Exit, schema};
 use crate::diagnostic::nearest;
 
 macro_rules! gallery {
@@ -39,7 +39,7 @@ const SAMPLES: &[(&str, &str)] = &[
 /// Where new playbooks go.
 const FOLDER: &str = "playbooks";
 
-/// Copies a playbook of the gallery and its tests into `playbooks/`, never over a file that is there; without a name, lists the gallery.
+/// Copies a playbook of the gallery and its tests into `playbooks/`, and what editors complete from into `schema/`, never over a file that is there; without a name, lists the gallery.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The new playbook's name. Default: the name it has in the gallery.
@@ -73,13 +73,17 @@ fn run_in(folder: &Path, args: &Args) -> Exit {
         eprintln!("error: `{name}` is not a name: it is made of letters, digits, `-` and `_`");
         return Exit::WrongUsage;
     }
+    // Where the first lines of the gallery's files say that editors find the schemas.
+    let schemas = folder.with_file_name("schema");
+    let schemas = schema::files().into_iter().map(|(name, text)| (schemas.join(name), text));
+    let schemas = schemas.filter(|(path, _)| !path.exists());
     // The playbook first: where it is there already, nothing is written.
     let playbook = (folder.join(format!("{name}.yaml")), renamed(text, from, name));
     let tests_file = (folder.join(format!("{name}.test.yaml")), renamed(tests, from, name));
     let samples = SAMPLES.iter().filter(|(path, _)| tests.contains(path));
     let samples =
         samples.map(|(path, text)| (folder.join(path), (*text).to_owned())).filter(|(path, _)| !path.exists());
-    for (path, text) in [playbook, tests_file].into_iter().chain(samples) {
+    for (path, text) in [playbook, tests_file].into_iter().chain(samples).chain(schemas) {
         match write(&path, &text) {
             Ok(()) => println!("{}", path.display()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -144,6 +148,10 @@ mod tests {
         assert!(written.contains("\nname: my-review\n"), "{written}");
         let tests = fs::read_to_string(folder.join("my-review.test.yaml")).unwrap();
         assert!(tests.contains("\nplaybook: my-review\n"), "{tests}");
+        for (text, name) in [(written, "playbook.json"), (tests, "tests.json")] {
+            let line = format!("# yaml-language-server: $schema=../schema/{name}\n");
+            assert!(text.starts_with(&line) && folder.join("../schema").join(name).is_file(), "{text}");
+        }
         fs::write(folder.join("my-review.yaml"), "mine").unwrap();
         assert_eq!(run_in(&folder, &args), Exit::InputAtFault);
         assert_eq!(fs::read_to_string(folder.join("my-review.yaml")).unwrap(), "mine");
@@ -152,11 +160,12 @@ mod tests {
     #[test]
     fn the_tests_of_every_copy_pass() {
         let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("playbooks");
         for (name, ..) in GALLERY {
             let args = Args { name: Some(format!("my-{name}")), from: Some((*name).into()) };
-            assert_eq!(run_in(folder.path(), &args), Exit::Done);
+            assert_eq!(run_in(&folder, &args), Exit::Done);
         }
-        let files = crate::playbook::test_files(&[folder.path().to_owned()], &mut Vec::new());
+        let files = crate::playbook::test_files(&[folder], &mut Vec::new());
         let (suites, faults) = crate::testing::Loader::new(None).load(&files);
         assert_eq!((suites.len(), faults), (GALLERY.len(), Vec::new()));
         for suite in suites {

@@ -4,17 +4,92 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
-use super::{Connection, Imap, Maildir, Smtp, Start, Tls, http, read::Reader, sentinel, webhook};
+use super::{
+    Connection, Imap, Maildir, Smtp, Start, Tls, http,
+    read::{Reader, SECRET},
+    sentinel, webhook,
+};
 use crate::{
     diagnostic::codes,
-    yaml::{Fields, Given},
+    yaml::{Fields, Given, Rule, Takes, shape},
 };
 
 const KINDS: &[&str] = &["maildir", "imap", "smtp", "http", "webhook", "sentinel"];
 const LATER: &[&str] = &["graph"];
 
+const IMAP_TLS: &[(&str, Kind)] = &[("implicit", Kind::Implicit), ("none", Kind::None)];
+const SMTP_TLS: &[(&str, Kind)] = &[("implicit", Kind::Implicit), ("starttls", Kind::StartTls), ("none", Kind::None)];
+/// A secret.
+pub(super) const KEPT: Takes = Takes::Map(&SECRET);
+
+crate::shape! {
+    /// A named outside system, of exactly one kind.
+    pub(super) CONNECTION = "a connection", Rule::One(KINDS);
+    /// A maildir on this machine, for mailbox triggers.
+    optional "maildir": Takes::Map(&MAILDIR);
+    /// A mailbox on an IMAP server, for mailbox triggers.
+    optional "imap": Takes::Map(&IMAP);
+    /// A server that takes outgoing mail, for `send_email` and `approve`.
+    optional "smtp": Takes::Map(&SMTP);
+    /// A web service, for `http`.
+    optional "http": Takes::Map(&http::HTTP);
+    /// How the sender of webhooks signs them, for webhook triggers.
+    optional "webhook": Takes::Map(&webhook::WEBHOOK);
+    /// A workspace of Microsoft Sentinel or of another Larum, for the actions on incidents.
+    optional "sentinel": Takes::Map(&sentinel::SENTINEL);
+}
+
+crate::shape! {
+    /// A maildir on this machine, for mailbox triggers.
+    MAILDIR = "a maildir connection";
+    /// The folder that holds `new/`, `cur/` and `tmp/`; made when it does not exist.
+    required "path": Takes::Words;
+    /// Which mails count at the first contact: `now`, `all` or a date. Default `all`.
+    optional "start": Takes::Words;
+}
+
+crate::shape! {
+    /// A mailbox on an IMAP server, for mailbox triggers.
+    IMAP = "an imap connection";
+    /// The server's name or address.
+    required "host": Takes::Words;
+    /// Its port. Default 993; 143 without encryption.
+    optional "port": Takes::Count(1, 65_535);
+    /// How it is encrypted. Default `implicit`; `none` only to this machine.
+    optional "tls": Takes::Choice(|| shape::names(IMAP_TLS));
+    /// A PEM file with certificate authorities that count beside the system's.
+    optional "ca_file": Takes::Words;
+    /// The user.
+    required "username": Takes::Words;
+    /// Where the password is kept.
+    required "password": KEPT;
+    /// Which mails count at the first contact: `now`, `all` or a date. Default `now`.
+    optional "start": Takes::Words;
+    /// The addresses it receives under, so that no mail goes round in a loop. The user name is one when it is an address.
+    optional "addresses": Takes::OneOrMore(&Takes::Like("@"));
+}
+
+crate::shape! {
+    /// A server that takes outgoing mail, for `send_email` and `approve`.
+    SMTP = "an smtp connection";
+    /// The server's name or address.
+    required "host": Takes::Words;
+    /// Its port. Default 465 with `implicit`, 587 with `starttls`, 25 with `none`.
+    optional "port": Takes::Count(1, 65_535);
+    /// How it is encrypted. Default `implicit`; `none` only to this machine.
+    optional "tls": Takes::Choice(|| shape::names(SMTP_TLS));
+    /// A PEM file with certificate authorities that count beside the system's.
+    optional "ca_file": Takes::Words;
+    /// The sender: an address, or `Name <address>`.
+    required "from": Takes::Words;
+    /// The user; goes with `password`.
+    optional "username": Takes::Words;
+    /// Where the password is kept.
+    optional "password": KEPT;
+}
+
 pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Connection> {
-    let mut fields = given.fields("a connection", &mut reader.faults)?;
+    let mut fields = given.fields(&CONNECTION, &mut reader.faults)?;
     let later = fields.not_yet(LATER, &mut reader.faults);
     let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
     let (count, empty) = (fields.entries().len(), fields.entries().is_empty());
@@ -46,7 +121,7 @@ pub(super) fn connection(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Co
 }
 
 fn maildir(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Maildir> {
-    let mut fields = given.fields("a maildir connection", &mut reader.faults)?;
+    let mut fields = given.fields(&MAILDIR, &mut reader.faults)?;
     let path = fields.required("path");
     let start = fields.optional("start");
     fields.finish(&mut reader.faults);
@@ -55,7 +130,7 @@ fn maildir(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Maildir> {
 }
 
 fn imap(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Imap> {
-    let mut fields = given.fields("an imap connection", &mut reader.faults)?;
+    let mut fields = given.fields(&IMAP, &mut reader.faults)?;
     let host = fields.required("host");
     let port = fields.optional("port");
     let tls = TlsKeys::of(&mut fields);
@@ -67,7 +142,7 @@ fn imap(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Imap> {
 
     let host = host.and_then(|given| read_host(given, reader));
     let port = port.and_then(|given| read_port(given, reader));
-    let tls = tls.read(host, &[("implicit", Kind::Implicit), ("none", Kind::None)], reader);
+    let tls = tls.read(host, IMAP_TLS, reader);
     let username = username.and_then(|given| given.words(&mut reader.faults));
     let password = password.and_then(|given| reader.secret(given));
     let start = start.and_then(|given| read_start(given, reader)).unwrap_or(Start::Now);
@@ -90,7 +165,7 @@ fn imap(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Imap> {
 }
 
 fn smtp(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Smtp> {
-    let mut fields = given.fields("an smtp connection", &mut reader.faults)?;
+    let mut fields = given.fields(&SMTP, &mut reader.faults)?;
     let host = fields.required("host");
     let port = fields.optional("port");
     let tls = TlsKeys::of(&mut fields);
@@ -102,8 +177,7 @@ fn smtp(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Smtp> {
 
     let host = host.and_then(|given| read_host(given, reader));
     let port = port.and_then(|given| read_port(given, reader));
-    let kinds = [("implicit", Kind::Implicit), ("starttls", Kind::StartTls), ("none", Kind::None)];
-    let tls = tls.read(host, &kinds, reader);
+    let tls = tls.read(host, SMTP_TLS, reader);
     let sender = from.and_then(|given| {
         let text = given.words(&mut reader.faults)?;
         if text.parse::<lettre::message::Mailbox>().is_err() {

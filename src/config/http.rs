@@ -6,11 +6,14 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{connection::is_loopback, read::Reader};
+use super::{
+    connection::{KEPT, is_loopback},
+    read::Reader,
+};
 use crate::{
     diagnostic::codes,
     secret::{SecretError, SecretRef},
-    yaml::{Fields, Given},
+    yaml::{Fields, Given, Shape, Takes},
 };
 
 /// An HTTP service: its credentials and the networks it may be on.
@@ -123,7 +126,7 @@ impl HttpAuthentication {
 }
 
 pub(super) fn http(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http> {
-    let mut fields = given.fields("an http connection", &mut reader.faults)?;
+    let mut fields = given.fields(&HTTP, &mut reader.faults)?;
     let base_url = fields.required("base_url");
     let authentication = fields.optional("authentication");
     let allow_networks = fields.optional("allow_networks");
@@ -169,6 +172,89 @@ const SCHEMES: &[(&str, Scheme)] = &[
     ("oauth", Scheme::OAuth),
 ];
 
+/// The keys of each scheme.
+const AUTHENTICATION: &[(&str, &Shape)] = &[
+    ("basic", &BASIC),
+    ("bearer", &BEARER),
+    ("raw", &RAW),
+    ("client_certificate", &CLIENT_CERTIFICATE),
+    ("oauth", &OAUTH),
+];
+
+crate::shape! {
+    /// A web service, for `http`.
+    pub(super) HTTP = "an http connection";
+    /// Its address; only calls under it get the credentials.
+    required "base_url": Takes::Like("^[Hh][Tt][Tt][Pp][Ss]?://");
+    /// How Larum proves who it is.
+    optional "authentication": Takes::Kinds("type", AUTHENTICATION);
+    /// Networks that it may be on although calls to them are refused otherwise: this machine, private networks.
+    optional "allow_networks": Takes::OneOrMore(&Takes::Words);
+    /// A PEM file with certificate authorities that count beside the system's.
+    optional "ca_file": Takes::Words;
+}
+
+crate::shape! {
+    /// A user and a password (`Authorization: Basic`).
+    BASIC = "`authentication`";
+    /// `basic`
+    required "type": Takes::Choice(|| vec!["basic"]);
+    /// The user.
+    required "username": Takes::Words;
+    /// Where the password is kept.
+    required "password": KEPT;
+}
+
+crate::shape! {
+    /// A token (`Authorization: Bearer`).
+    BEARER = "`authentication`";
+    /// `bearer`
+    required "type": Takes::Choice(|| vec!["bearer"]);
+    /// Where the token is kept.
+    required "token": KEPT;
+}
+
+crate::shape! {
+    /// The whole value of `Authorization`.
+    RAW = "`authentication`";
+    /// `raw`
+    required "type": Takes::Choice(|| vec!["raw"]);
+    /// Where the value is kept.
+    required "value": KEPT;
+}
+
+crate::shape! {
+    /// A certificate that is shown while the connection is being encrypted.
+    CLIENT_CERTIFICATE = "`authentication`";
+    /// `client_certificate`
+    required "type": Takes::Choice(|| vec!["client_certificate"]);
+    /// Where the certificate with those that vouch for it is kept, in PEM.
+    required "certificate": KEPT;
+    /// Where its private key is kept, in PEM.
+    required "key": KEPT;
+}
+
+crate::shape! {
+    /// A token that is fetched with the client's own credentials, of Microsoft Entra unless `token_url` says otherwise.
+    OAUTH = "`authentication`";
+    /// `oauth`
+    required "type": Takes::Choice(|| vec!["oauth"]);
+    /// The client.
+    required "client_id": Takes::Words;
+    /// Where the client's secret is kept.
+    required "client_secret": KEPT;
+    /// What the token is for; with Microsoft's first version of the endpoint.
+    optional "audience": Takes::Words;
+    /// What the token is for; with Microsoft's second version of the endpoint, which has `.default` scopes.
+    optional "scope": Takes::Words;
+    /// Where tokens come from, of any other authorisation server.
+    optional "token_url": Takes::Words;
+    /// Where Microsoft Entra is. Default `https://login.microsoftonline.com`.
+    optional "authority": Takes::Words;
+    /// The tenant's id or domain; needed without `token_url`.
+    sometimes "tenant": Takes::Words;
+}
+
 fn read_authentication(given: Given<'_>, reader: &mut Reader<'_>) -> Option<HttpAuthentication> {
     let mut fields = given.fields("`authentication`", &mut reader.faults)?;
     let kind = fields.required("type");
@@ -194,6 +280,7 @@ fn read_authentication(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http
     };
     match scheme {
         Scheme::Basic => {
+            fields.narrow(&BASIC);
             let username = fields.required("username");
             let password = fields.required("password");
             fields.finish(&mut reader.faults);
@@ -202,16 +289,19 @@ fn read_authentication(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http
             Some(HttpAuthentication::Basic { username: username?, password: password? })
         }
         Scheme::Bearer => {
+            fields.narrow(&BEARER);
             let token = fields.required("token");
             fields.finish(&mut reader.faults);
             Some(HttpAuthentication::Bearer { token: reader.secret(token?)? })
         }
         Scheme::Raw => {
+            fields.narrow(&RAW);
             let value = fields.required("value");
             fields.finish(&mut reader.faults);
             Some(HttpAuthentication::Raw { value: reader.secret(value?)? })
         }
         Scheme::ClientCertificate => {
+            fields.narrow(&CLIENT_CERTIFICATE);
             let certificate = fields.required("certificate");
             let key = fields.required("key");
             fields.finish(&mut reader.faults);
@@ -225,6 +315,7 @@ fn read_authentication(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Http
 
 /// `{type: oauth, …}`: with `token_url` any authorisation server, otherwise a tenant of Microsoft Entra.
 fn read_oauth(mut fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<OAuth> {
+    fields.narrow(&OAUTH);
     let client_id = fields.required("client_id");
     let client_secret = fields.required("client_secret");
     let audience = fields.optional("audience");

@@ -12,14 +12,71 @@ use super::{Config, ParameterValue, Runs, Workspace, connection, server};
 use crate::{
     diagnostic::{Diagnostic, Faults, Source, codes},
     secret::SecretRef,
-    yaml::{self, Entry, Fields, Given, Node, Value},
+    yaml::{self, Definitions, Entry, Fields, Given, Node, Rule, Takes, Value},
 };
 
 /// Ended runs are kept at least this long, so that a late duplicate of their report can still be shown with its run.
 const KEEP_MIN: Duration = Duration::from_secs(3600);
 const KEEP_MAX: Duration = Duration::from_secs(3650 * 24 * 3600);
 
+crate::shape! {
+    /// The configuration of Larum. Every key has a default; relative paths start at the file's own folder.
+    CONFIG = "larum.yaml";
+    /// Where Larum listens, and who is let in.
+    optional "server": Takes::Map(&server::SERVER);
+    /// The data folder: database, mails, keys, lock, outbox. Default `larum-data`.
+    optional "data": Takes::Words;
+    /// Folders or files that playbooks are read from. Default `playbooks`.
+    optional "playbooks": Takes::OneOrMore(&Takes::Words);
+    /// A folder whose handlebars files take the place of the built-in templates of the same name.
+    optional "templates": Takes::Words;
+    /// Outside systems, by the name under which playbooks call them.
+    optional "connections": Takes::Names(&Takes::Map(&connection::CONNECTION));
+    /// The names of the built-in workspace, as the API calls it.
+    optional "workspace": Takes::Map(&WORKSPACE);
+    /// How runs are kept.
+    optional "runs": Takes::Map(&RUNS);
+    /// Values of playbooks' parameters, by playbook and parameter; a secret is `{env: NAME}` or `{file: PATH}`.
+    optional "parameters": Takes::Names(&Takes::Names(&Takes::Anything));
+}
+
+crate::shape! {
+    /// The names of the built-in workspace, as the API calls it.
+    WORKSPACE = "`workspace`";
+    /// The subscription, a UUID. Default all zeros.
+    optional "subscription": Takes::Words;
+    /// The resource group. Default `larum`.
+    optional "resource_group": Takes::Words;
+    /// The workspace's name. Default `default`.
+    optional "name": Takes::Words;
+}
+
+crate::shape! {
+    /// How runs are kept.
+    RUNS = "`runs`";
+    /// Ended runs older than this are deleted with their history. From one hour to ten years, default 90 days.
+    optional "keep": Takes::Duration;
+}
+
+crate::shape! {
+    /// Where a secret is kept; it is read when it is needed, and never written down in a file of Larum.
+    pub(super) SECRET = "a secret", Rule::One(&["env", "file"]);
+    /// The environment variable.
+    optional "env": Takes::Words;
+    /// The file; a line end after the secret does not count.
+    optional "file": Takes::Words;
+}
+
 impl Config {
+    /// The JSON schema (draft 7) of `larum.yaml`.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        let mut schema = Definitions::default().finish("The configuration of Larum", &CONFIG);
+        // An empty file says nothing, and every key has a default.
+        schema["type"] = serde_json::json!(["object", "null"]);
+        schema
+    }
+
     /// Reads a configuration file. Relative paths in it start at its own folder.
     ///
     /// # Errors
@@ -60,7 +117,7 @@ impl Reader<'_> {
         if root.value == Value::Null {
             return Some(config);
         }
-        let mut fields = Fields::of(root, "larum.yaml", &mut self.faults)?;
+        let mut fields = Fields::of(root, &CONFIG, &mut self.faults)?;
         let server = fields.optional("server");
         let data = fields.optional("data");
         let playbooks = fields.optional("playbooks");
@@ -106,7 +163,7 @@ impl Reader<'_> {
     }
 
     fn workspace(&mut self, given: Given<'_>, workspace: &mut Workspace) {
-        let Some(mut fields) = given.fields("`workspace`", &mut self.faults) else { return };
+        let Some(mut fields) = given.fields(&WORKSPACE, &mut self.faults) else { return };
         let subscription = fields.optional("subscription");
         let resource_group = fields.optional("resource_group");
         let name = fields.optional("name");
@@ -146,7 +203,7 @@ impl Reader<'_> {
     }
 
     fn runs(&mut self, given: Given<'_>, runs: &mut Runs) {
-        let Some(mut fields) = given.fields("`runs`", &mut self.faults) else { return };
+        let Some(mut fields) = given.fields(&RUNS, &mut self.faults) else { return };
         let keep = fields.optional("keep");
         fields.finish(&mut self.faults);
         let limits = "between one hour and ten years";
@@ -190,7 +247,7 @@ impl Reader<'_> {
             self.faults.add_secret(given.span(), format!("the secret `{}` is written down", given.key), HELP);
             return None;
         }
-        let mut fields = given.fields("a secret", &mut self.faults)?;
+        let mut fields = given.fields(&SECRET, &mut self.faults)?;
         let env = fields.optional("env");
         let file = fields.optional("file");
         let other = !fields.entries().is_empty();

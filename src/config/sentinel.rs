@@ -1,9 +1,9 @@
 //! `sentinel:` connections: a workspace of Microsoft Sentinel, or of another Larum.
 
-use super::{Http, HttpAuthentication, OAuth, Workspace, entra, http::encrypted, read::Reader};
+use super::{Http, HttpAuthentication, OAuth, Workspace, connection::KEPT, entra, http::encrypted, read::Reader};
 use crate::{
     diagnostic::codes,
-    yaml::{Fields, Given},
+    yaml::{Fields, Given, Takes},
 };
 
 /// A workspace behind Sentinel's API.
@@ -21,8 +21,39 @@ const ENDPOINT: &str = "https://management.azure.com";
 /// The first stable version with tasks.
 const API_VERSION: &str = "2024-03-01";
 
+crate::shape! {
+    /// A workspace of Microsoft Sentinel or of another Larum, for the actions on incidents.
+    pub(super) SENTINEL = "a sentinel connection";
+    /// The subscription, a UUID.
+    required "subscription": Takes::Words;
+    /// The resource group.
+    required "resource_group": Takes::Words;
+    /// The workspace's name.
+    required "workspace": Takes::Words;
+    /// Where the API is. Default `https://management.azure.com`.
+    optional "endpoint": Takes::Words;
+    /// Sent as `api-version`. Default `2024-03-01`.
+    optional "api_version": Takes::Like("^\\d{4}-\\d{2}-\\d{2}(-preview)?$");
+    /// Networks that it may be on although calls to them are refused otherwise: this machine, private networks.
+    optional "allow_networks": Takes::OneOrMore(&Takes::Words);
+    /// A PEM file with certificate authorities that count beside the system's.
+    optional "ca_file": Takes::Words;
+    /// Where a fixed token is kept; instead of the client's credentials.
+    sometimes "token": KEPT;
+    /// The tenant's id or domain.
+    sometimes "tenant_id": Takes::Words;
+    /// The client.
+    sometimes "client_id": Takes::Words;
+    /// Where the client's secret is kept.
+    sometimes "client_secret": KEPT;
+    /// Where Microsoft Entra is. Default `https://login.microsoftonline.com`.
+    sometimes "authority": Takes::Words;
+    /// What the token is for. Default: `.default` of the endpoint.
+    sometimes "scope": Takes::Words;
+}
+
 pub(super) fn sentinel(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Sentinel> {
-    let mut fields = given.fields("a sentinel connection", &mut reader.faults)?;
+    let mut fields = given.fields(&SENTINEL, &mut reader.faults)?;
     let subscription = fields.required("subscription");
     let resource_group = fields.required("resource_group");
     let workspace = fields.required("workspace");

@@ -11,7 +11,7 @@ use super::read::Reader;
 use crate::{
     diagnostic::codes,
     limits,
-    yaml::{Given, Value},
+    yaml::{Given, Takes, Value},
 };
 
 /// Where Larum listens and what it is called outside.
@@ -114,9 +114,43 @@ impl Server {
     }
 }
 
+crate::shape! {
+    /// Where Larum listens, and who is let in.
+    pub(super) SERVER = "`server`";
+    /// The address and port of the pages and APIs. Default 127.0.0.1:8787.
+    optional "listen": Takes::Words;
+    /// A second address, which serves only what everybody may reach: forms, webhooks and approvals.
+    optional "public_listen": Takes::Words;
+    /// The certificate, where Larum encrypts itself.
+    optional "tls": Takes::Map(&TLS);
+    /// What the main address is called from outside.
+    optional "url": Takes::Words;
+    /// What links to forms, webhooks and approvals begin with.
+    optional "public_url": Takes::Words;
+    /// The networks of proxies whose `X-Forwarded-For` is believed.
+    optional "trusted_proxies": Takes::OneOrMore(&Takes::Words);
+    /// Whether `/metrics` answers without a token. Default: only where nobody but this machine can ask.
+    optional "open_metrics": Takes::Flag;
+    /// Answers to forms that one address may send in a minute; 0 is no limit.
+    optional "form_posts_per_minute": Takes::Count(0, u32::MAX as i64);
+    /// Calls of webhooks that one address may make in a minute; 0 is no limit.
+    optional "hook_calls_per_minute": Takes::Count(0, u32::MAX as i64);
+    /// Calls of the APIs that one address or token may make in a minute; 0 is no limit.
+    optional "api_calls_per_minute": Takes::Count(0, u32::MAX as i64);
+}
+
+crate::shape! {
+    /// The certificate, where Larum encrypts itself.
+    TLS = "`tls`";
+    /// A PEM file with the certificate and those that vouch for it.
+    required "certificate": Takes::Words;
+    /// A PEM file with its private key.
+    required "key": Takes::Words;
+}
+
 /// Reads `server:` over the defaults.
 pub(super) fn server(given: Given<'_>, server: &mut Server, reader: &mut Reader<'_>) {
-    let Some(mut fields) = given.fields("`server`", &mut reader.faults) else { return };
+    let Some(mut fields) = given.fields(&SERVER, &mut reader.faults) else { return };
     let listen = fields.optional("listen");
     let public_listen = fields.optional("public_listen");
     let tls = fields.optional("tls");
@@ -182,7 +216,7 @@ fn address(given: Given<'_>, reader: &mut Reader<'_>) -> Option<SocketAddr> {
 }
 
 fn certificate(given: Given<'_>, reader: &mut Reader<'_>) -> Option<ServerTls> {
-    let mut fields = given.fields("`tls`", &mut reader.faults)?;
+    let mut fields = given.fields(&TLS, &mut reader.faults)?;
     let certificate = fields.required("certificate");
     let key = fields.required("key");
     fields.finish(&mut reader.faults);

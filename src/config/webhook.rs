@@ -4,16 +4,61 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 
-use super::{HmacAlgorithm, SecretEncoding, SignatureEncoding, SignedPiece, SignedTimestamp, Webhook, read::Reader};
-use crate::{diagnostic::codes, limits, secret::SecretRef, yaml::Given};
+use super::{
+    HmacAlgorithm, SecretEncoding, SignatureEncoding, SignedPiece, SignedTimestamp, Webhook, connection::KEPT,
+    read::Reader,
+};
+use crate::{
+    diagnostic::codes,
+    limits,
+    secret::SecretRef,
+    yaml::{Given, Takes, shape},
+};
 
 const TOLERANCE_MIN: Duration = Duration::from_secs(1);
 const TOLERANCE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Secrets that may be good at once: the old one and the new one.
 const SECRETS: usize = 2;
 
+const ALGORITHMS: &[(&str, HmacAlgorithm)] =
+    &[("sha256", HmacAlgorithm::Sha256), ("sha512", HmacAlgorithm::Sha512), ("sha1", HmacAlgorithm::Sha1)];
+const ENCODINGS: &[(&str, SignatureEncoding)] =
+    &[("hex", SignatureEncoding::Hex), ("base64", SignatureEncoding::Base64)];
+const SECRET_ENCODINGS: &[(&str, SecretEncoding)] =
+    &[("text", SecretEncoding::Text), ("base64", SecretEncoding::Base64)];
+
+crate::shape! {
+    /// How the sender of webhooks signs them, for webhook triggers: an HMAC with a secret that both sides know.
+    pub(super) WEBHOOK = "a webhook connection";
+    /// The header with the signature, such as `X-Hub-Signature-256`.
+    required "header": Takes::Words;
+    /// Where the secret is kept; a list of two while it is being changed.
+    required "secret": Takes::OneOrMore(&KEPT);
+    /// How the secret's bytes are written down: as they are, or in base64. Default `text`.
+    optional "secret_encoding": Takes::Choice(|| shape::names(SECRET_ENCODINGS));
+    /// The hash. Default `sha256`; `sha1` only for senders that know no other.
+    optional "algorithm": Takes::Choice(|| shape::names(ALGORITHMS));
+    /// What stands before the signature in its header, such as `sha256=`.
+    optional "prefix": Takes::Text;
+    /// How the signature is written. Default `hex`.
+    optional "encoding": Takes::Choice(|| shape::names(ENCODINGS));
+    /// What is signed, headers and `{body}` in braces. Default `{body}`.
+    optional "signs": Takes::Words;
+    /// The header with the time of signing, which must be signed too.
+    optional "timestamp": Takes::Map(&TIMESTAMP);
+}
+
+crate::shape! {
+    /// When the sender signed; an older call is refused.
+    TIMESTAMP = "`timestamp`";
+    /// The header with the seconds since 1970.
+    required "header": Takes::Words;
+    /// How far it may be from the present, from one second to one day. Default five minutes.
+    optional "tolerance": Takes::Duration;
+}
+
 pub(super) fn webhook(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Webhook> {
-    let mut fields = given.fields("a webhook connection", &mut reader.faults)?;
+    let mut fields = given.fields(&WEBHOOK, &mut reader.faults)?;
     let header = fields.required("header");
     let secret = fields.required("secret");
     let secret_encoding = fields.optional("secret_encoding");
@@ -26,14 +71,10 @@ pub(super) fn webhook(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Webho
 
     let header = header.and_then(|given| header_name(given, reader));
     let secrets = secret.and_then(|given| read_secrets(given, reader));
-    let algorithms =
-        [("sha256", HmacAlgorithm::Sha256), ("sha512", HmacAlgorithm::Sha512), ("sha1", HmacAlgorithm::Sha1)];
-    let algorithm = algorithm.and_then(|given| given.choice(&algorithms, &mut reader.faults));
+    let algorithm = algorithm.and_then(|given| given.choice(ALGORITHMS, &mut reader.faults));
     let prefix = prefix.and_then(|given| given.text(&mut reader.faults)).unwrap_or_default();
-    let encodings = [("hex", SignatureEncoding::Hex), ("base64", SignatureEncoding::Base64)];
-    let encoding = encoding.and_then(|given| given.choice(&encodings, &mut reader.faults));
-    let secret_encodings = [("text", SecretEncoding::Text), ("base64", SecretEncoding::Base64)];
-    let secret_encoding = secret_encoding.and_then(|given| given.choice(&secret_encodings, &mut reader.faults));
+    let encoding = encoding.and_then(|given| given.choice(ENCODINGS, &mut reader.faults));
+    let secret_encoding = secret_encoding.and_then(|given| given.choice(SECRET_ENCODINGS, &mut reader.faults));
     let pieces = match signs {
         Some(given) => pieces(given, reader),
         None => Some(vec![SignedPiece::Body]),
@@ -71,7 +112,7 @@ fn read_secrets(given: Given<'_>, reader: &mut Reader<'_>) -> Option<Vec<SecretR
 }
 
 fn read_timestamp(given: Given<'_>, reader: &mut Reader<'_>) -> Option<SignedTimestamp> {
-    let mut fields = given.fields("`timestamp`", &mut reader.faults)?;
+    let mut fields = given.fields(&TIMESTAMP, &mut reader.faults)?;
     let header = fields.required("header");
     let tolerance = fields.optional("tolerance");
     fields.finish(&mut reader.faults);

@@ -9,6 +9,7 @@ mod model;
 mod read;
 pub mod recurrence;
 mod rule;
+mod schema;
 mod status;
 pub mod templates;
 mod timetable;
@@ -24,6 +25,7 @@ pub use model::{
     Terminate, TerminateStatus, Trigger, UntilLimit, Variable, VariableType, WebhookTrigger,
 };
 pub use rule::FileRule;
+pub use schema::{define, inputs, schema};
 pub use status::ActionStatus;
 pub use timetable::{Timetable, Timing};
 pub use vocabulary::{ActionSpec, GivenBy, Vocabulary};

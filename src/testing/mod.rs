@@ -19,5 +19,5 @@ mod world;
 pub use case::{Case, Suite};
 pub use compare::Difference;
 pub use coverage::Coverage;
-pub use read::Loader;
+pub use read::{Loader, schema};
 pub use report::{CaseReport, Report, SuiteReport};

@@ -2,7 +2,10 @@
 
 use std::{ops::Range, ops::RangeInclusive, time::Duration};
 
-use super::tree::{Entry, Node, Value};
+use super::{
+    shape::{Need, Shape},
+    tree::{Entry, Node, Value},
+};
 use crate::{
     diagnostic::{Faults, codes, nearest},
     duration,
@@ -13,12 +16,33 @@ use crate::{
 pub struct Fields<'n> {
     /// What the map is, with its article, for messages.
     what: &'static str,
+    /// The table of the keys that are asked for.
+    shape: Option<&'static Shape>,
     span: Range<usize>,
     entries: &'n [Entry],
     known: Vec<&'static str>,
     missing: Vec<&'static str>,
     /// Asked for and refused in words of their own.
     refused: Vec<&'static str>,
+}
+
+/// What a map is: in words, where its keys are names, or by the table of its keys.
+#[derive(Debug, Clone, Copy)]
+pub struct What {
+    words: &'static str,
+    shape: Option<&'static Shape>,
+}
+
+impl From<&'static str> for What {
+    fn from(words: &'static str) -> Self {
+        Self { words, shape: None }
+    }
+}
+
+impl From<&'static Shape> for What {
+    fn from(shape: &'static Shape) -> Self {
+        Self { words: shape.what, shape: Some(shape) }
+    }
 }
 
 /// A value that was found, with the key it was found under.
@@ -31,10 +55,12 @@ pub struct Given<'n> {
 
 impl<'n> Fields<'n> {
     /// Begins to read `node`, which is `what` ("a playbook"); a fault when it is no map.
-    pub fn of(node: &'n Node, what: &'static str, faults: &mut Faults) -> Option<Self> {
+    pub fn of(node: &'n Node, what: impl Into<What>, faults: &mut Faults) -> Option<Self> {
+        let What { words, shape } = what.into();
         match &node.value {
             Value::Map(entries) => Some(Self {
-                what,
+                what: words,
+                shape,
                 span: node.span.clone(),
                 entries,
                 known: Vec::new(),
@@ -43,11 +69,16 @@ impl<'n> Fields<'n> {
             }),
             Value::Broken => None,
             _ => {
-                let message = format!("{what} is a map of keys and values, but this is {}", node.kind());
+                let message = format!("{words} is a map of keys and values, but this is {}", node.kind());
                 faults.add(codes::WRONG_TYPE, node.span.clone(), message);
                 None
             }
         }
+    }
+
+    /// Goes on by another table, now that it is known of which kind the map is.
+    pub fn narrow(&mut self, shape: &'static Shape) {
+        self.shape = Some(shape);
     }
 
     /// Where the map stands.
@@ -64,6 +95,17 @@ impl<'n> Fields<'n> {
 
     /// The value of a key that may be left out.
     pub fn optional(&mut self, key: &'static str) -> Option<Given<'n>> {
+        debug_assert!(self.has(key, Need::Optional), "`{key}` is not an optional key in the table of {}", self.what);
+        self.ask(key)
+    }
+
+    /// Whether the table has the key.
+    fn has(&self, key: &str, need: Need) -> bool {
+        let fits = |known: Need| known == need || known == Need::Sometimes;
+        self.shape.is_none_or(|shape| shape.key(key).is_some_and(|key| fits(key.need)))
+    }
+
+    fn ask(&mut self, key: &'static str) -> Option<Given<'n>> {
         self.known.push(key);
         self.entries.iter().find(|entry| entry.key == key).map(Given::of)
     }
@@ -81,7 +123,8 @@ impl<'n> Fields<'n> {
 
     /// The value of a key that must be there; its absence is reported by [`Fields::finish`].
     pub fn required(&mut self, key: &'static str) -> Option<Given<'n>> {
-        let given = self.optional(key);
+        debug_assert!(self.has(key, Need::Required), "`{key}` is not a required key in the table of {}", self.what);
+        let given = self.ask(key);
         if given.is_none() {
             self.missing.push(key);
         }
@@ -102,6 +145,14 @@ impl<'n> Fields<'n> {
 
     /// Reports the keys nobody asked for and the required ones that are not there.
     pub fn finish(self, faults: &mut Faults) {
+        debug_assert!(
+            self.shape.is_none_or(|shape| {
+                let asked = |name| self.known.contains(&name) || self.refused.contains(&name);
+                shape.keys.iter().all(|key| asked(key.name))
+            }),
+            "the table of {} has keys that nobody asks for",
+            self.what
+        );
         let mut missing = self.missing;
         for entry in self.entries {
             let key = entry.key.as_str();
@@ -270,7 +321,7 @@ impl<'n> Given<'n> {
     }
 
     /// Begins to read the value as a map that is `what`.
-    pub fn fields(&self, what: &'static str, faults: &mut Faults) -> Option<Fields<'n>> {
+    pub fn fields(&self, what: impl Into<What>, faults: &mut Faults) -> Option<Fields<'n>> {
         if self.node.value == Value::Null {
             self.wrong_type("a map of keys and values", faults);
             return None;

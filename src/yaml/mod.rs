@@ -4,8 +4,10 @@
 mod fields;
 mod parse;
 mod place;
+pub mod shape;
 mod tree;
 
 pub use fields::{Fields, Given};
 pub use parse::{file_name, parse, read_file};
+pub use shape::{Definitions, Key, Need, Rule, Shape, Takes};
 pub use tree::{Entry, Node, Style, Text, Value};

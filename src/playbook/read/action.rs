@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use serde_json::Value as Json;
 
-use super::{name, retry};
+use super::{name, retry, step};
 use crate::{
     diagnostic::{Faults, codes, nearest},
     limits,
@@ -82,24 +82,6 @@ pub(super) struct Reading<'v> {
     pub count: usize,
 }
 
-/// The words that say what an action does.
-const KINDS: &[&str] = &["action", "if", "switch", "for_each", "until", "scope", "terminate"];
-/// The words beside them, which are not reported again where two kinds stand together.
-const PARTS: &[&str] = &[
-    "with",
-    "then",
-    "else",
-    "cases",
-    "default",
-    "do",
-    "concurrency",
-    "limit",
-    "fail_when_limits_reached",
-    "timeout",
-    "retry",
-    "secure",
-];
-
 impl Reading<'_> {
     /// Reads a list of actions that stands in `level` containers.
     pub(super) fn steps<'n>(&mut self, given: Given<'n>, level: usize, faults: &mut Faults) -> Vec<Step<'n>> {
@@ -136,23 +118,27 @@ impl Reading<'_> {
             description: None,
             body: None,
         };
-        let mut given = KINDS.iter().filter_map(|kind| fields.given(kind));
-        let (kind, second) = (given.next(), given.next());
-        drop(given);
+        let mut kinds = step::KINDS.iter().filter_map(|(word, shape)| Some((fields.given(word)?, *shape)));
+        let (kind, second) = (kinds.next(), kinds.next());
+        drop(kinds);
         match (kind, second) {
-            (Some(first), Some(second)) => {
+            (Some((first, _)), Some((second, _))) => {
                 let message = format!("an action has `{}` or `{}`, not both", first.key, second.key);
                 faults.add(codes::EXCLUSIVE_KEYS, second.key_span(), message);
-                fields.ignore(KINDS);
-                fields.ignore(PARTS);
+                // The words of every kind are not reported again.
+                step::KINDS.iter().flat_map(|(_, shape)| shape.keys).for_each(|key| fields.ignore(&[key.name]));
                 fields.finish(faults);
             }
-            (Some(kind), None) if kind.key != "action" => {
+            (Some((kind, shape)), None) if kind.key != "action" => {
+                fields.narrow(shape);
                 let timeout = (kind.key != "terminate").then(|| fields.optional("timeout")).flatten();
                 step.body = self.container(kind, fields, level, faults);
                 step.timeout = timeout.and_then(|given| self::timeout(given, faults));
             }
-            _ => self.call(fields, &mut step, faults),
+            _ => {
+                fields.narrow(&step::CALL);
+                self.call(fields, &mut step, faults);
+            }
         }
         step.id = id.and_then(|given| name::id(given, faults).map(|id| (id, given.span())));
         step.order = run_after.map_or(Order::AsWritten, |given| order(given, faults));
@@ -235,7 +221,7 @@ impl Reading<'_> {
         }
         let mut cases: Vec<(Json, Vec<Step<'n>>)> = Vec::new();
         for item in items {
-            let Some(mut fields) = item.fields("a case", faults) else { continue };
+            let Some(mut fields) = item.fields(&step::SWITCH_CASE, faults) else { continue };
             let (case, steps) = (fields.required("case"), fields.required("do"));
             fields.finish(faults);
             let steps = self.inner(steps, level, faults);
@@ -301,7 +287,7 @@ fn timeout(given: Given<'_>, faults: &mut Faults) -> Option<Duration> {
 
 /// `limit:` of an `until`: its count, which may be an expression, and its timeout.
 fn until_limit<'n>(given: Given<'n>, faults: &mut Faults) -> (Option<&'n Node>, Option<Duration>) {
-    let Some(mut fields) = given.fields("a limit", faults) else { return (None, None) };
+    let Some(mut fields) = given.fields(&step::LIMIT, faults) else { return (None, None) };
     let (count, timeout) = (fields.optional("count"), fields.optional("timeout"));
     fields.finish(faults);
     let count = count.filter(|given| match &given.node.value {
@@ -311,16 +297,18 @@ fn until_limit<'n>(given: Given<'n>, faults: &mut Faults) -> (Option<&'n Node>, 
     (count.map(|given| given.node), timeout.and_then(|given| self::timeout(given, faults)))
 }
 
+/// How a run may be ended.
+pub(super) const ENDINGS: &[(&str, TerminateStatus)] = &[
+    ("succeeded", TerminateStatus::Succeeded),
+    ("failed", TerminateStatus::Failed),
+    ("cancelled", TerminateStatus::Cancelled),
+];
+
 fn terminate<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Body<'n>> {
-    const STATUSES: &[(&str, TerminateStatus)] = &[
-        ("succeeded", TerminateStatus::Succeeded),
-        ("failed", TerminateStatus::Failed),
-        ("cancelled", TerminateStatus::Cancelled),
-    ];
-    let mut fields = given.fields("`terminate`", faults)?;
+    let mut fields = given.fields(&step::ENDING, faults)?;
     let (status, code, message) = (fields.required("status"), fields.optional("code"), fields.optional("message"));
     fields.finish(faults);
-    let status = status?.choice(STATUSES, faults)?;
+    let status = status?.choice(ENDINGS, faults)?;
     for part in [code, message].into_iter().flatten() {
         if status != TerminateStatus::Failed {
             let message = format!("`{}` is for a run that is terminated as failed", part.key);

@@ -4,7 +4,7 @@ use crate::{
     diagnostic::Faults,
     limits,
     playbook::{Concurrency, Overflow},
-    yaml::{Fields, Given},
+    yaml::{Fields, Given, Takes, shape},
 };
 
 /// What stands beside a trigger; expressions are compiled later.
@@ -34,8 +34,22 @@ enum Beyond {
     DropOldest,
 }
 
+const OVERFLOWS: &[(&str, Beyond)] =
+    &[("queue", Beyond::Queue), ("reject", Beyond::Reject), ("drop_oldest", Beyond::DropOldest)];
+
+crate::shape! {
+    /// How many runs of the playbook there are at once.
+    pub(super) CONCURRENCY = "`concurrency`";
+    /// Runs at once.
+    required "runs": Takes::Count(1, limits::CONCURRENT_RUNS as i64);
+    /// How many may wait, for `reject` and `drop_oldest`. Default: `runs` + 10, at most 100.
+    optional "waiting": Takes::Count(0, limits::WAITING_RUNS as i64);
+    /// What becomes of a report when as many runs wait as may. Default `queue`: it waits too.
+    optional "overflow": Takes::Choice(|| shape::names(OVERFLOWS));
+}
+
 fn concurrency(given: Given<'_>, faults: &mut Faults) -> Option<Concurrency> {
-    let mut fields = given.fields("`concurrency`", faults)?;
+    let mut fields = given.fields(&CONCURRENCY, faults)?;
     let runs = fields.required("runs");
     let waiting = fields.optional("waiting");
     let overflow = fields.optional("overflow");
@@ -45,8 +59,7 @@ fn concurrency(given: Given<'_>, faults: &mut Faults) -> Option<Concurrency> {
     };
     let runs = runs.and_then(|given| number(given, 1, limits::CONCURRENT_RUNS, faults));
     let waiting = waiting.and_then(|given| number(given, 0, limits::WAITING_RUNS, faults));
-    let choices = [("queue", Beyond::Queue), ("reject", Beyond::Reject), ("drop_oldest", Beyond::DropOldest)];
-    let beyond = overflow.and_then(|given| given.choice(&choices, faults)).unwrap_or(Beyond::Queue);
+    let beyond = overflow.and_then(|given| given.choice(OVERFLOWS, faults)).unwrap_or(Beyond::Queue);
     let runs = runs?;
     // Logic Apps' default.
     let waiting = waiting.unwrap_or_else(|| (10 + runs).min(100));

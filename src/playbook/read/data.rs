@@ -9,7 +9,7 @@ use crate::{
     diagnostic::{Faults, codes},
     limits,
     playbook::{Parameter, ParameterType, Variable, VariableType},
-    yaml::{self, Given},
+    yaml::{self, Given, Takes, shape},
 };
 
 const PARAMETER_TYPES: &[(&str, ParameterType)] = &[
@@ -31,6 +31,24 @@ const VARIABLE_TYPES: &[(&str, VariableType)] = &[
     ("array", VariableType::Array),
     ("object", VariableType::Object),
 ];
+
+crate::shape! {
+    /// A value that is given to the playbook from outside.
+    pub(super) PARAMETER = "a parameter";
+    /// The type of the value. Those beginning with `secure` are kept secret.
+    required "type": Takes::Choice(|| shape::names(PARAMETER_TYPES));
+    /// The value where `larum.yaml` gives none; not for secrets.
+    optional "default": Takes::Anything;
+}
+
+crate::shape! {
+    /// A value that the actions of a run change.
+    pub(super) VARIABLE = "a variable";
+    /// The type of the value.
+    required "type": Takes::Choice(|| shape::names(VARIABLE_TYPES));
+    /// The value a run begins with. Default: false, zero, an empty text, an empty list or an empty map.
+    optional "default": Takes::Anything;
+}
 
 impl ParameterType {
     /// Whether values of this type are kept secret.
@@ -95,7 +113,7 @@ impl VariableType {
 pub(super) fn parameters(given: Given<'_>, faults: &mut Faults) -> Vec<(Parameter, Range<usize>)> {
     let mut out = Vec::new();
     for given in named(given, limits::PARAMETERS, faults) {
-        let Some(mut fields) = given.fields("a parameter", faults) else { continue };
+        let Some(mut fields) = given.fields(&PARAMETER, faults) else { continue };
         let kind = fields.required("type");
         let default = fields.optional("default");
         fields.finish(faults);
@@ -117,7 +135,7 @@ pub(super) fn parameters(given: Given<'_>, faults: &mut Faults) -> Vec<(Paramete
 pub(super) fn variables(given: Given<'_>, faults: &mut Faults) -> Vec<Variable> {
     let mut out = Vec::new();
     for given in named(given, limits::VARIABLES, faults) {
-        let Some(mut fields) = given.fields("a variable", faults) else { continue };
+        let Some(mut fields) = given.fields(&VARIABLE, faults) else { continue };
         let kind = fields.required("type");
         let default = fields.optional("default");
         fields.finish(faults);

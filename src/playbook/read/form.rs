@@ -1,11 +1,11 @@
 //! `trigger: form:`
 
-use super::{name, trigger};
+use super::{name, step, trigger};
 use crate::{
     diagnostic::{Faults, codes},
     limits,
     playbook::{Field, FieldType, FormTrigger, Trigger},
-    yaml::Given,
+    yaml::{Given, Takes, shape},
 };
 
 const TYPES: &[(&str, FieldType)] = &[
@@ -22,8 +22,38 @@ const TYPES: &[(&str, FieldType)] = &[
 /// What every form delivers beside its answers.
 const DELIVERED: &[&str] = &["responseId", "submitDate", "responder"];
 
+crate::shape! {
+    /// Starts for every answer to a form, which Larum serves at `/forms/PATH`.
+    pub(super) FORM = "a form";
+    /// The last part of its address.
+    required "path": trigger::PATH;
+    /// What stands above it.
+    required "title": Takes::Words;
+    /// What is asked, from top to bottom.
+    required "fields": Takes::List(&Takes::Map(&FORM_FIELD));
+}
+
+crate::shape! {
+    /// One question of a form.
+    FORM_FIELD = "a field";
+    /// Its name in `trigger`.
+    required "id": step::ID;
+    /// The question, for whoever answers.
+    required "label": Takes::Words;
+    /// What is answered with.
+    required "type": Takes::Choice(|| shape::names(TYPES));
+    /// Whether it must be answered. Default false.
+    optional "required": Takes::Flag;
+    /// Of what is typed: the most characters.
+    optional "max_length": Takes::Count(1, limits::FORM_ANSWER_CHARS as i64);
+    /// Of a `choice`: what there is to choose from.
+    sometimes "options": Takes::List(&Takes::Words);
+    /// Of a `choice`: whether several may be chosen. Default false.
+    optional "multiple": Takes::Flag;
+}
+
 pub(super) fn form<'n>(given: Given<'n>, faults: &mut Faults) -> Option<trigger::Read<'n>> {
-    let mut fields = given.fields("a form", faults)?;
+    let mut fields = given.fields(&FORM, faults)?;
     let path = fields.required("path");
     let title = fields.required("title");
     let list = fields.required("fields");
@@ -54,7 +84,7 @@ fn read_fields(given: Given<'_>, faults: &mut Faults) -> Option<Vec<Field>> {
 }
 
 fn field(item: Given<'_>, before: &[Field], faults: &mut Faults) -> Option<Field> {
-    let mut fields = item.fields("a field", faults)?;
+    let mut fields = item.fields(&FORM_FIELD, faults)?;
     let id = fields.required("id");
     let label = fields.required("label");
     let kind = fields.required("type");

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::{Faults, codes},
     limits,
     playbook::Retry,
-    yaml::Given,
+    yaml::{Given, Takes, shape},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,23 @@ const POLICIES: &[(&str, Policy)] = &[
     ("exponential", Policy::Exponential),
 ];
 
+crate::shape! {
+    /// How often and when a failure that may pass is tried again.
+    pub(super) RETRY = "a retry policy";
+    /// `default` is exponential with 4 tries, `none` never tries again.
+    required "policy": Takes::Choice(|| shape::names(POLICIES));
+    /// Of `fixed` and `exponential`: how many tries follow the first one.
+    sometimes "count": Takes::Count(1, limits::RETRIES as i64);
+    /// Of `fixed` and `exponential`: the wait between tries, from 5 seconds to one day.
+    sometimes "interval": Takes::Duration;
+    /// Of `exponential`: the shortest wait.
+    optional "minimum_interval": Takes::Duration;
+    /// Of `exponential`: the longest wait.
+    optional "maximum_interval": Takes::Duration;
+}
+
 pub(super) fn retry(given: Given<'_>, faults: &mut Faults) -> Option<Retry> {
-    let mut fields = given.fields("a retry policy", faults)?;
+    let mut fields = given.fields(&RETRY, faults)?;
     let policy = fields.required("policy");
     let count = fields.optional("count");
     let interval = fields.optional("interval");

@@ -9,7 +9,7 @@ use crate::{
         Missed, ScheduleTrigger, Timing, cron,
         recurrence::{Frequency, Moment, Occurrence, Recurrence, Slots, WEEKDAYS},
     },
-    yaml::{Fields, Given, Value},
+    yaml::{Fields, Given, Rule, Takes, Value, shape},
 };
 
 /// Each frequency with its largest interval (Logic Apps' limits).
@@ -22,11 +22,58 @@ const FREQUENCIES: &[(&str, (Frequency, u64))] = &[
     ("month", (Frequency::Month, 16)),
 ];
 
+const MISSED: &[(&str, Missed)] = &[("skip", Missed::Skip), ("run_once", Missed::RunOnce), ("run_all", Missed::RunAll)];
+
+crate::shape! {
+    /// Starts at times, by `cron` or by a recurrence with `frequency`.
+    pub(super) SCHEDULE = "a schedule", Rule::Some(&["cron", "frequency"]);
+    /// Minute, hour, day of the month, month and day of the week, such as `0 9 * * MON`.
+    optional "cron": Takes::Words;
+    /// The unit of a recurrence.
+    optional "frequency": Takes::Choice(|| shape::names(FREQUENCIES));
+    /// How many units lie between two starts. Default 1.
+    optional "interval": Takes::Count(1, 9_999_999);
+    /// When a recurrence begins: a time of its zone, `2026-11-02T08:00:00`, or an instant, `2026-11-02T07:00:00Z`.
+    optional "start_time": Takes::Words;
+    /// When a recurrence ends.
+    optional "end_time": Takes::Words;
+    /// At which hours and days.
+    optional "schedule": Takes::Map(&SLOTS);
+    /// The zone that times are in, by its IANA or Windows name. Default UTC.
+    optional "time_zone": Takes::Words;
+    /// What is done about starts that were missed while Larum was down. Default `skip`.
+    optional "missed": Takes::Choice(|| shape::names(MISSED));
+}
+
+crate::shape! {
+    /// At which hours and days a recurrence starts.
+    SLOTS = "the `schedule` of a recurrence";
+    /// Of days, weeks and months: the hours, 0 to 23.
+    optional "hours": Takes::OneOrMore(&Takes::Count(0, 23));
+    /// Of days, weeks and months: the minutes, 0 to 59.
+    optional "minutes": Takes::OneOrMore(&Takes::Count(0, 59));
+    /// Of weeks: the days.
+    optional "week_days": Takes::OneOrMore(&Takes::Choice(|| shape::names(WEEKDAYS)));
+    /// Of months: the days, 1 to 31, or from the end -1 to -31.
+    optional "month_days": Takes::OneOrMore(&Takes::Count(-31, 31));
+    /// Of months: days of the week, such as the second Tuesday.
+    optional "monthly_occurrences": Takes::OneOrMore(&Takes::Map(&OCCURRENCE));
+}
+
+crate::shape! {
+    /// A day of the week in a month.
+    OCCURRENCE = "an item of `monthly_occurrences`";
+    /// The day.
+    required "day": Takes::Choice(|| shape::names(WEEKDAYS));
+    /// Which one: 1 to 5, or -1 for the last.
+    required "occurrence": Takes::Count(-1, 5);
+}
+
 /// Years a start or an end may lie in.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2099;
 
 pub(super) fn schedule(given: Given<'_>, faults: &mut Faults) -> Option<ScheduleTrigger> {
-    let mut fields = given.fields("a schedule", faults)?;
+    let mut fields = given.fields(&SCHEDULE, faults)?;
     let cron = fields.optional("cron");
     let parts = Parts::of(&mut fields);
     let time_zone = fields.optional("time_zone");
@@ -36,8 +83,7 @@ pub(super) fn schedule(given: Given<'_>, faults: &mut Faults) -> Option<Schedule
         Some(given) => given.words(faults).and_then(|name| zone(given, name, faults)),
         None => Some(chrono_tz::UTC),
     };
-    let choices = [("skip", Missed::Skip), ("run_once", Missed::RunOnce), ("run_all", Missed::RunAll)];
-    let missed = missed.and_then(|given| given.choice(&choices, faults)).unwrap_or_default();
+    let missed = missed.and_then(|given| given.choice(MISSED, faults)).unwrap_or_default();
     let timing = match (cron, parts.any()) {
         (Some(cron), None) => cron_expression(cron, faults).map(Timing::Cron),
         (Some(_), Some(part)) => {
@@ -171,7 +217,7 @@ fn moment(given: Given<'_>, faults: &mut Faults) -> Option<Moment> {
 }
 
 fn slots(given: Given<'_>, frequency: Frequency, faults: &mut Faults) -> Option<Slots> {
-    let mut fields = given.fields("the `schedule` of a recurrence", faults)?;
+    let mut fields = given.fields(&SLOTS, faults)?;
     let hours = fields.optional("hours");
     let minutes = fields.optional("minutes");
     let week_days = fields.optional("week_days");
@@ -257,7 +303,7 @@ fn nth(given: Given<'_>, most: i64, back: i64, wanted: &str, faults: &mut Faults
 }
 
 fn occurrence(given: Given<'_>, faults: &mut Faults) -> Option<Occurrence> {
-    let mut fields = given.fields("an item of `monthly_occurrences`", faults)?;
+    let mut fields = given.fields(&OCCURRENCE, faults)?;
     let day = fields.required("day");
     let occurrence = fields.required("occurrence");
     fields.finish(faults);

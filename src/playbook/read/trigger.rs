@@ -9,10 +9,98 @@ use super::{
 use crate::{
     diagnostic::{Faults, codes},
     playbook::{After, AlertTrigger, Filter, IncidentTrigger, MailboxTrigger, Trigger},
-    yaml::{Given, Value},
+    yaml::{Given, Rule, Takes, Value, shape},
 };
 
 const KINDS: &[&str] = &["mailbox", "form", "webhook", "schedule", "incident", "alert", "manual"];
+
+/// The path of a form or webhook, as [`path`] takes it.
+pub(super) const PATH: Takes = Takes::Like("^[a-z0-9][a-z0-9_-]{0,79}$");
+const IMPORTANCES: &[(&str, &str)] = &[("low", "low"), ("normal", "normal"), ("high", "high")];
+const HAPPENINGS: &[(&str, Happening)] = &[("created", Happening::Created), ("updated", Happening::Updated)];
+
+crate::shape! {
+    /// What starts the playbook: one kind, and beside it which reports count and how many runs there are at once.
+    pub(super) TRIGGER = "a trigger", Rule::One(KINDS);
+    /// Starts for every mail in a folder of a mailbox. Empty, it is the embedded maildir, `larum-data/maildir`.
+    optional "mailbox": Takes::OrNothing(&Takes::Map(&MAILBOX));
+    /// Starts for every answer to a form, which Larum serves at `/forms/PATH`.
+    optional "form": Takes::Map(&form::FORM);
+    /// Starts for every call of `/hooks/PATH`.
+    optional "webhook": Takes::Map(&webhook::WEBHOOK);
+    /// Starts at times, by `cron` or by a recurrence.
+    optional "schedule": Takes::Map(&schedule::SCHEDULE);
+    /// Starts for incidents of the built-in workspace.
+    optional "incident": Takes::OrNothing(&Takes::Map(&INCIDENT));
+    /// Starts for alerts that come in.
+    optional "alert": Takes::OrNothing(&Takes::Map(&ALERT));
+    /// Starts when somebody says so: `larum run`, or another playbook.
+    optional "manual": Takes::OrNothing(&Takes::Map(&MANUAL));
+    /// Expressions over what the trigger delivered; when one is false, nothing starts.
+    optional "conditions": Takes::OneOrMore(&Takes::Words);
+    /// An expression that gives a list: one run for each of its elements, which `trigger` then is.
+    optional "split_on": Takes::Words;
+    /// How many runs of the playbook there are at once.
+    optional "concurrency": Takes::Map(&admission::CONCURRENCY);
+}
+
+crate::shape! {
+    /// Starts for every mail in a folder of a mailbox.
+    MAILBOX = "a mailbox trigger";
+    /// The imap or maildir connection of `larum.yaml`. Default: the embedded maildir.
+    optional "connection": Takes::Words;
+    /// The folder. Default `INBOX`.
+    optional "folder": Takes::Words;
+    /// How often it is looked into where the server does not tell of new mails. From 5 seconds to one day, default one minute.
+    optional "every": Takes::Duration;
+    /// Which mails start it; all that is given must hold.
+    optional "filter": Takes::Map(&FILTER);
+    /// What is done in the mailbox with a mail that was taken.
+    optional "after": Takes::Map(&AFTER);
+}
+
+crate::shape! {
+    /// Which mails start a playbook; all that is given must hold.
+    FILTER = "a filter";
+    /// Text that the subject holds, ignoring case.
+    optional "subject_contains": Takes::Words;
+    /// The sender is one of these addresses.
+    optional "from": Takes::OneOrMore(&Takes::Like("[^@]@[^@]"));
+    /// How important the sender says it is.
+    optional "importance": Takes::Choice(|| shape::names(IMPORTANCES));
+    /// Whether something is attached.
+    optional "has_attachments": Takes::Flag;
+}
+
+crate::shape! {
+    /// What is done in the mailbox with a mail that was taken.
+    AFTER = "`after`";
+    /// Whether it is marked as read. Default false.
+    optional "mark_seen": Takes::Flag;
+    /// The folder it is moved to.
+    optional "move_to": Takes::Words;
+}
+
+crate::shape! {
+    /// Starts for incidents of the built-in workspace.
+    INCIDENT = "an incident trigger";
+    /// `created`, `updated` or both; an empty list leaves it to automation rules and people. Default `created`.
+    optional "on": Takes::OneOrMore(&Takes::Choice(|| shape::names(HAPPENINGS)));
+    /// An expression over what the trigger delivers; when it is false, nothing starts.
+    optional "when": Takes::Words;
+}
+
+crate::shape! {
+    /// Starts for alerts that come in.
+    ALERT = "an alert trigger";
+    /// `created`; an empty list leaves it to automation rules and people. Default `created`.
+    optional "on": Takes::OneOrMore(&Takes::Choice(|| shape::names(&HAPPENINGS[..1])));
+}
+
+crate::shape! {
+    /// Starts when somebody says so: `larum run`, or another playbook.
+    MANUAL = "a manual trigger";
+}
 
 const EVERY_DEFAULT: Duration = Duration::from_secs(60);
 const EVERY_MIN: Duration = Duration::from_secs(5);
@@ -35,7 +123,7 @@ impl From<Trigger> for Read<'_> {
 }
 
 pub(super) fn trigger<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
-    let mut fields = given.fields("a trigger", faults)?;
+    let mut fields = given.fields(&TRIGGER, faults)?;
     let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
     let mut admission = admission::admission(&mut fields, faults);
     let own = fields.entries().iter().filter(|entry| !admission::KEYS.contains(&entry.key.as_str()));
@@ -79,7 +167,7 @@ fn mailbox<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
     if given.node.value == Value::Null {
         return Some(Trigger::Mailbox(default_mailbox()).into());
     }
-    let mut fields = given.fields("a mailbox trigger", faults)?;
+    let mut fields = given.fields(&MAILBOX, faults)?;
     let connection = fields.optional("connection");
     let folder = fields.optional("folder");
     let every = fields.optional("every");
@@ -113,7 +201,7 @@ fn default_mailbox() -> MailboxTrigger {
 }
 
 fn read_filter(given: Given<'_>, faults: &mut Faults) -> Option<Filter> {
-    let mut fields = given.fields("a filter", faults)?;
+    let mut fields = given.fields(&FILTER, faults)?;
     let subject_contains = fields.optional("subject_contains");
     let from = fields.optional("from");
     let importance = fields.optional("importance");
@@ -128,17 +216,16 @@ fn read_filter(given: Given<'_>, faults: &mut Faults) -> Option<Filter> {
             faults.add(codes::BAD_VALUE, given.span(), message);
         }
     }
-    let importances = [("low", "low"), ("normal", "normal"), ("high", "high")];
     Some(Filter {
         subject_contains: subject_contains.and_then(|given| given.words(faults)).map(str::to_owned),
         from: senders,
-        importance: importance.and_then(|given| given.choice(&importances, faults)).map(str::to_owned),
+        importance: importance.and_then(|given| given.choice(IMPORTANCES, faults)).map(str::to_owned),
         has_attachments: has_attachments.and_then(|given| given.flag(faults)),
     })
 }
 
 fn read_after(given: Given<'_>, folder: &str, faults: &mut Faults) -> Option<After> {
-    let mut fields = given.fields("`after`", faults)?;
+    let mut fields = given.fields(&AFTER, faults)?;
     let mark_seen = fields.optional("mark_seen");
     let move_to = fields.optional("move_to");
     fields.finish(faults);
@@ -165,12 +252,11 @@ enum Happening {
 fn incident<'n>(given: Given<'n>, admission: &mut Admission<'n>, faults: &mut Faults) -> Option<Read<'n>> {
     let mut trigger = IncidentTrigger { created: true, updated: false };
     if given.node.value != Value::Null {
-        let mut fields = given.fields("an incident trigger", faults)?;
+        let mut fields = given.fields(&INCIDENT, faults)?;
         let on = fields.optional("on");
         let when = fields.optional("when").filter(|given| given.words(faults).is_some());
         fields.finish(faults);
-        let choices = [("created", Happening::Created), ("updated", Happening::Updated)];
-        if let Some(on) = on.and_then(|given| happenings(given, &choices, faults)) {
+        if let Some(on) = on.and_then(|given| happenings(given, HAPPENINGS, faults)) {
             trigger = IncidentTrigger {
                 created: on.contains(&Happening::Created),
                 updated: on.contains(&Happening::Updated),
@@ -186,10 +272,10 @@ fn incident<'n>(given: Given<'n>, admission: &mut Admission<'n>, faults: &mut Fa
 fn alert<'n>(given: Given<'n>, faults: &mut Faults) -> Option<Read<'n>> {
     let mut trigger = AlertTrigger { created: true };
     if given.node.value != Value::Null {
-        let mut fields = given.fields("an alert trigger", faults)?;
+        let mut fields = given.fields(&ALERT, faults)?;
         let on = fields.optional("on");
         fields.finish(faults);
-        if let Some(on) = on.and_then(|given| happenings(given, &[("created", Happening::Created)], faults)) {
+        if let Some(on) = on.and_then(|given| happenings(given, &HAPPENINGS[..1], faults)) {
             trigger.created = !on.is_empty();
         }
     }
@@ -204,7 +290,7 @@ fn happenings(given: Given<'_>, choices: &[(&'static str, Happening)], faults: &
 
 fn manual(given: Given<'_>, faults: &mut Faults) -> bool {
     if given.node.value != Value::Null
-        && let Some(fields) = given.fields("a manual trigger", faults)
+        && let Some(fields) = given.fields(&MANUAL, faults)
     {
         fields.finish(faults);
     }

@@ -5,14 +5,36 @@ use crate::{
     diagnostic::{Faults, codes},
     playbook::{Admits, Method, Segment, Trigger, WebhookTrigger},
     schema::Schema,
-    yaml::{Given, Value},
+    yaml::{Given, Takes, Value},
 };
 
 /// What opens a webhook to anybody, where a connection would be named.
 const NO_CONNECTION: &str = "none";
 
+crate::shape! {
+    /// Starts for every call of `/hooks/PATH`.
+    pub(super) WEBHOOK = "a webhook";
+    /// The last part of its address.
+    required "path": trigger::PATH;
+    /// The webhook connection of `larum.yaml` that says how calls are signed; `none` takes them from anybody. Without it,
+    /// the address itself is signed: `larum hooks` shows it.
+    optional "connection": Takes::Words;
+    /// The methods it is called with. Default POST.
+    optional "methods": Takes::OneOrMore(&Takes::Choice(methods));
+    /// A JSON schema that the body must fit.
+    optional "schema": Takes::Any(&[Takes::Names(&Takes::Anything), Takes::Flag]);
+    /// What follows in the address, such as `customer/{id}`; goes with `methods`.
+    optional "relative_path": Takes::Words;
+    /// A template whose text makes a call unique: one whose key came before starts nothing.
+    optional "key": Takes::Text;
+}
+
+fn methods() -> Vec<&'static str> {
+    Method::ALL.iter().map(|method| method.as_str()).collect()
+}
+
 pub(super) fn webhook<'n>(given: Given<'n>, faults: &mut Faults) -> Option<trigger::Read<'n>> {
-    let mut fields = given.fields("a webhook", faults)?;
+    let mut fields = given.fields(&WEBHOOK, faults)?;
     let path = fields.required("path");
     let connection = fields.optional("connection");
     let methods = fields.optional("methods");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::step;
+use super::{shape, step};
 use crate::{
     action::{Nature, Outcome, approve, http},
     diagnostic::{Faults, codes},
@@ -62,10 +62,11 @@ pub(super) fn answers(given: &Given<'_>, plan: &Plan, faults: &mut Faults) -> An
 }
 
 /// Words that are an answer.
-const WORDS: &[(&str, Word)] = &[("succeeds", Word::Succeeds), ("fails", Word::Fails), ("nothing", Word::Nothing)];
+pub(super) const WORDS: &[(&str, Word)] =
+    &[("succeeds", Word::Succeeds), ("fails", Word::Fails), ("nothing", Word::Nothing)];
 
 #[derive(Clone, Copy)]
-enum Word {
+pub(super) enum Word {
     Succeeds,
     Fails,
     Nothing,
@@ -80,7 +81,7 @@ fn answer(given: &Given<'_>, asks: Asks, faults: &mut Faults) -> Option<Answer> 
             Word::Nothing => now(Says::Nothing),
         };
     }
-    let mut fields = given.fields("an answer", faults)?;
+    let mut fields = given.fields(&shape::ANSWER, faults)?;
     let returns = fields.optional("returns");
     let outputs = fields.optional("outputs");
     let status = fields.optional("status");
@@ -162,7 +163,7 @@ fn fault(given: &Given<'_>, asks: Asks, faults: &mut Faults) -> Option<Outcome> 
     if let Some(code) = given.node.as_text() {
         return Some(failed(asks, code, "as the test says", None));
     }
-    let mut fields = given.fields("a failure", faults)?;
+    let mut fields = given.fields(&shape::FAILURE, faults)?;
     let code = fields.optional("code");
     let message = fields.optional("message");
     let status = fields.optional("status");

@@ -1,6 +1,6 @@
 //! `expect:`, what must come of it.
 
-use super::step;
+use super::{shape, step};
 use crate::{
     diagnostic::{Faults, codes, did_you_mean},
     duration,
@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) fn expect(given: &Given<'_>, plan: &Plan, faults: &mut Faults) -> Expect {
     let mut expect = Expect { exactly: false, sections: Vec::new() };
-    let Some(mut fields) = given.fields("what a case expects", faults) else { return expect };
+    let Some(mut fields) = given.fields(&shape::EXPECT, faults) else { return expect };
     if let Some(given) = fields.optional("exactly") {
         expect.exactly = given.flag(faults).unwrap_or(false);
     }

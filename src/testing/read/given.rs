@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{Context, instant, mail};
+use super::{Context, instant, mail, shape};
 use crate::{
     diagnostic::{Faults, codes},
     limits,
@@ -12,6 +12,9 @@ use crate::{
     trigger::webhook::HookCall,
     yaml::{Fields, Given, Value as Yaml},
 };
+
+/// What starts a run.
+pub(super) const KINDS: &[&str] = &["mail", "form", "webhook", "tick", "body", "event"];
 
 /// What a case gives; without `given:` the trigger delivers nothing. `None` after a fault.
 pub(super) fn delivery(
@@ -31,9 +34,8 @@ pub(super) fn delivery(
         }
         return Some(Event::body(playbook, &Value::Null).arrive(playbook, now, 0));
     };
-    let mut fields = given.fields("what a case gives", faults)?;
-    let kinds = ["mail", "form", "webhook", "tick", "body", "event"];
-    let found: Vec<Given<'_>> = kinds.iter().filter_map(|kind| fields.optional(kind)).collect();
+    let mut fields = given.fields(&shape::GIVEN, faults)?;
+    let found: Vec<Given<'_>> = KINDS.iter().filter_map(|kind| fields.optional(kind)).collect();
     let element = fields.optional("element");
     fields.finish(faults);
     let element = element.and_then(|given| given.count(0..=limits::SPLIT_ELEMENTS as u64, faults)).unwrap_or(0);
@@ -76,7 +78,7 @@ pub(super) fn delivery(
 
 /// `{body, method, headers, queries, parameters}`
 fn call(given: &Given<'_>, faults: &mut Faults) -> Option<HookCall> {
-    let mut fields = given.fields("a call", faults)?;
+    let mut fields = given.fields(&shape::HOOK_CALL, faults)?;
     let body = fields.optional("body");
     let method = fields.optional("method");
     let headers = fields.optional("headers");
@@ -104,7 +106,7 @@ fn tick(given: &Given<'_>, now: DateTime<Utc>, faults: &mut Faults) -> Option<Ev
     if !matches!(given.node.value, Yaml::Map(_)) {
         return instant(given, faults).map(|at| Event::tick(at, None, 0));
     }
-    let mut fields: Fields<'_> = given.fields("a tick", faults)?;
+    let mut fields: Fields<'_> = given.fields(&shape::TICK, faults)?;
     let scheduled = fields.optional("scheduled");
     let previous = fields.optional("previous");
     let missed = fields.optional("missed");

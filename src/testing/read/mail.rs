@@ -8,7 +8,7 @@ use lettre::message::{
     header::{self, ContentType, HeaderName, HeaderValue},
 };
 
-use super::Context;
+use super::{Context, shape};
 use crate::{
     diagnostic::{Diagnostic, Faults, Source, codes},
     limits,
@@ -53,6 +53,8 @@ pub(super) fn mail(given: &Given<'_>, context: &Context<'_>, now: DateTime<Utc>,
     }
 }
 
+pub(super) const LEVELS: &[(&str, &str)] = &[("high", "high"), ("normal", "normal"), ("low", "low")];
+
 /// A mail by its parts.
 struct Parts<'n> {
     from: Written<'n>,
@@ -78,7 +80,7 @@ struct Attached<'n> {
 
 impl<'n> Parts<'n> {
     fn read(given: &Given<'n>, faults: &mut Faults) -> Option<Self> {
-        let mut fields: Fields<'n> = given.fields("a mail", faults)?;
+        let mut fields: Fields<'n> = given.fields(&shape::MAIL_PARTS, faults)?;
         let mut text =
             |key: &'static str, faults: &mut Faults| fields.optional(key).and_then(|given| given.text(faults));
         let (subject, body, html) = (text("subject", faults), text("text", faults), text("html", faults));
@@ -93,8 +95,7 @@ impl<'n> Parts<'n> {
         let headers = fields.optional("headers");
         let attachments = fields.optional("attachments");
         fields.finish(faults);
-        let levels = [("high", "high"), ("normal", "normal"), ("low", "low")];
-        let importance = importance.and_then(|given| given.choice(&levels, faults));
+        let importance = importance.and_then(|given| given.choice(LEVELS, faults));
         let headers = headers.and_then(|given| given.fields("the headers of a mail", faults));
         let headers = headers.iter().flat_map(Fields::entries).map(Given::of);
         let headers = headers.filter_map(|given| given.text(faults).map(|text| (given, text))).collect();
@@ -194,7 +195,7 @@ fn plain(name: &'static str, value: String) -> Option<HeaderValue> {
 
 impl<'n> Attached<'n> {
     fn read(given: &Given<'n>, faults: &mut Faults) -> Option<Self> {
-        let mut fields = given.fields("an attachment", faults)?;
+        let mut fields = given.fields(&shape::ATTACHMENT, faults)?;
         let name = fields.required("name");
         let content_type = fields.optional("content_type");
         let content = fields.optional("content");

@@ -4,6 +4,7 @@ mod answers;
 mod expect;
 mod given;
 mod mail;
+mod shape;
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +22,7 @@ use crate::{
     engine::{Plan, Secrets},
     limits,
     playbook::{self, Playbook},
-    yaml::{self, Fields, Given, Node, Value as Yaml},
+    yaml::{self, Definitions, Fields, Given, Node, Value as Yaml},
 };
 
 /// The instant a run starts at where the file names none.
@@ -95,13 +96,24 @@ fn suite(source: &Source, path: &Path, playbooks: &playbook::Loader<'_>) -> Resu
     read(source, path, &|given, source| find(given, source, path, playbooks))
 }
 
+/// The JSON schema (draft 7) of a test file.
+#[must_use]
+pub fn schema() -> Value {
+    let mut definitions = Definitions::default();
+    let playbook = playbook::define(&vocabulary(), &mut definitions);
+    let playbook = definitions.object(playbook);
+    definitions.define("playbook", playbook);
+    shape::define(&mut definitions);
+    definitions.finish("Tests of a playbook of Larum", &shape::SUITE)
+}
+
 /// Finds the playbook that `playbook:` means, or without it the one beside the file.
 type FindPlaybook<'f> = &'f dyn Fn(Option<Given<'_>>, &Source) -> Result<Arc<Playbook>, Vec<Diagnostic>>;
 
 fn read(source: &Source, path: &Path, find: FindPlaybook<'_>) -> Result<Suite, Vec<Diagnostic>> {
     let mut faults = Faults::new(source);
     let Some(root) = yaml::parse(&mut faults) else { return Err(faults.into_sorted()) };
-    let Some(mut fields) = Fields::of(&root, "a test file", &mut faults) else { return Err(faults.into_sorted()) };
+    let Some(mut fields) = Fields::of(&root, &shape::SUITE, &mut faults) else { return Err(faults.into_sorted()) };
     let named = fields.optional("playbook");
     let description = fields.optional("description");
     let now = fields.optional("now");
@@ -195,8 +207,11 @@ fn instant(given: &Given<'_>, faults: &mut Faults) -> Option<DateTime<Utc>> {
     instant
 }
 
+/// Whether a case is run again with a crash after every event.
+const CRASHES: &[(&str, bool)] = &[("after_every_event", true), ("never", false)];
+
 fn crashes(given: &Given<'_>, faults: &mut Faults) -> Option<bool> {
-    given.choice(&[("after_every_event", true), ("never", false)], faults)
+    given.choice(CRASHES, faults)
 }
 
 /// `parameters:` by name, as the playbook spells them.
@@ -260,7 +275,7 @@ struct Reading<'c> {
 
 impl Reading<'_> {
     fn case(&mut self, item: &Given<'_>, faults: &mut Faults) -> Option<Case> {
-        let mut fields = item.fields("a case", faults)?;
+        let mut fields = item.fields(&shape::CASE, faults)?;
         let name = fields.required("name");
         let now = fields.optional("now");
         let parameters = fields.optional("parameters");

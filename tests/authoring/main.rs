@@ -1,0 +1,6 @@
+//! The tools for authors: the schema and the reference, the language server of VS Code.
+
+#![allow(clippy::unwrap_used, reason = "a test may end here")]
+
+mod files;
+mod schema;
