@@ -59,6 +59,7 @@ fn main() {
 fn delivered(body: &Value) -> Delivered {
     let info = RunInfo {
         run: Uuid::from_u128(1),
+        effects: Uuid::from_u128(1),
         playbook: "steps".into(),
         version: "version".into(),
         event: Uuid::from_u128(2),
@@ -68,5 +69,11 @@ fn delivered(body: &Value) -> Delivered {
         outputs: Arc::new(json!({ "body": body })),
     };
     let at = chrono::DateTime::UNIX_EPOCH;
-    Delivered { info: Arc::new(info), at, seed: [7; 32], secrets: Arc::new(Secrets::default()) }
+    Delivered {
+        info: Arc::new(info),
+        at,
+        seed: [7; 32],
+        secrets: Arc::new(Secrets::default()),
+        earlier: Default::default(),
+    }
 }

@@ -96,6 +96,7 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
         error: None,
         actions: actions.into(),
         fallback: None,
+        note: None,
         parent: None,
     };
     store.finish(finish).await?;

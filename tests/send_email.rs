@@ -82,6 +82,7 @@ impl Kit {
         };
         let run = RunInfo {
             run,
+            effects: run,
             playbook: "p".into(),
             version: "v".into(),
             event,

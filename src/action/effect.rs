@@ -74,6 +74,8 @@ pub const CAUSES: &str = "causes";
 #[derive(Debug, Clone)]
 pub struct RunInfo {
     pub run: RunId,
+    /// The run whose identities its effects have: itself, or the one of which it does again what failed.
+    pub effects: RunId,
     pub playbook: String,
     pub version: String,
     pub event: EventId,

@@ -6,18 +6,20 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Begin, Engine, Step,
+    Begin, Engine, Step, Wish,
     admission::{self, Arrival},
     driver::Shared,
 };
 use crate::{
     action::{CAUSES, Child, ErrorInfo, Identity, Outcome, RunInfo},
+    incident::Actor,
     limits,
     playbook::{ActionStatus, Trigger},
     store::{
         RunId, StoreError,
         intake::{Intake, Report, Uniqueness, Verdict},
         mailbox::FeedName,
+        resubmission::{Beginning, Origin},
         run::{RunState, RunStatus},
     },
 };
@@ -29,8 +31,11 @@ const KIND: &str = "manual";
 /// The member of a child's trigger outputs that tells where it comes from.
 const STARTED_BY: &str = "startedBy";
 
-/// The run whose step started this one.
-pub(super) fn parent(info: &RunInfo) -> Option<RunId> {
+/// The run whose step started this one, or had it repeat another.
+pub(super) fn parent(info: &RunInfo, origin: Option<&Origin>) -> Option<RunId> {
+    if let Some(Actor::Playbook { run, .. }) = origin.map(|origin| &origin.by) {
+        return Some(*run);
+    }
     info.outputs.get(STARTED_BY)?.get("run")?.as_str()?.parse().ok()
 }
 
@@ -67,7 +72,7 @@ pub(super) async fn begin(
         CAUSES: info.causes(),
     });
     let outputs: Arc<str> = outputs.to_string().into();
-    let identity = Identity::of(info.run, &step.to_string());
+    let identity = Identity::of(info.effects, &step.to_string());
     let feed = FeedName { connection: CONNECTION.into(), folder: live.playbook.name.clone() };
     let accept = || async {
         let at = shared.services.clock.now();
@@ -100,10 +105,39 @@ pub(super) async fn begin(
             tracing::info!(%run, playbook = live.playbook.name, parent = %info.run, "run started by another");
             Ok(Ok(run))
         }
-        Some(Verdict::Duplicate { run: Some(run), .. }) => Ok(Ok(run)),
+        Some(Verdict::Duplicate { run: Some(run), .. }) if info.effects == info.run => Ok(Ok(run)),
+        Some(Verdict::Duplicate { run: Some(run), .. }) => Ok(Ok(again(shared, info, step, run).await?)),
         Some(Verdict::Skipped { because }) => refused("PlaybookNotStarted", because),
         _ => refused("PlaybookNotStarted", format!("The playbook '{}' was not started.", child.playbook)),
     }
+}
+
+/// The run that is waited for in place of `run`, which the run that `info` repeats had started: the last that repeats it,
+/// and where that did not end well, one that does again what failed in it.
+async fn again(shared: &Arc<Shared>, info: &RunInfo, step: &Step, run: RunId) -> Result<RunId, StoreError> {
+    let store = &shared.services.store;
+    // Those opened since are this step's own, or somebody else's wish.
+    let last = shared.patiently(|| store.newest_resubmission(run, info.run)).await?;
+    let state = shared.patiently(|| store.run_state(last)).await?;
+    let failed = [RunStatus::Failed, RunStatus::TimedOut, RunStatus::Cancelled];
+    if state.is_none_or(|state| !failed.contains(&state.status)) {
+        return Ok(last);
+    }
+    let engine = Engine { shared: shared.clone() };
+    let wish = || Wish {
+        of: last,
+        from: Beginning::Failure,
+        current_version: false,
+        by: info.actor(),
+        key: Some(format!("{}/{step}", info.run)),
+    };
+    Ok(match shared.patiently(|| engine.resubmit(wish())).await? {
+        Ok(repeated) => repeated.run,
+        Err(refused) => {
+            tracing::warn!(run = %info.run, %step, child = %last, %refused, "a run that a step started is not repeated");
+            last
+        }
+    })
 }
 
 /// What a step that waits ends with; `None` while the other run goes on.

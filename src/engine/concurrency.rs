@@ -65,7 +65,7 @@ impl Shared {
         let store = &self.services.store;
         for run in self.patiently(|| store.waiting_beyond(playbook, waiting)).await? {
             let Some(stored) = self.patiently(|| store.load_run(run)).await? else { continue };
-            let parent = children::parent(&run::info(&stored));
+            let parent = children::parent(&run::info(&stored), stored.origin.as_deref());
             let message = format!("More than {waiting} runs waited, and this one had waited longest.");
             let error = json!({"code": "Dropped", "message": message});
             let at = self.services.clock.now();

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The tag by which such incidents are found.
-const TAG: &str = "larum-unprocessed";
+pub(super) const TAG: &str = "larum-unprocessed";
 
 /// The incident for a mailbox or form run that ended failed or timed out; the store makes it when the run itself made none.
 pub(crate) fn for_run(info: &RunInfo, wanted: bool, status: RunStatus, error: Option<&Value>) -> Option<Fallback> {

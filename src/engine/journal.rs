@@ -2,10 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Step, event::Event};
+use super::{Entry, Step, event::Event};
 use crate::{playbook::ActionStatus, secret::Vault, store::RunId};
 
 /// The format below; a reader refuses one it does not know.
@@ -84,7 +84,11 @@ fn write<E: Serialize>(event: &E, seal: Option<(&Vault, RunId)>) -> Result<Vec<u
 /// # Errors
 /// When they are damaged, of an unknown format, or sealed by another key.
 pub fn decode(bytes: &[u8], vault: &Vault, run: RunId) -> Result<Event, JournalError> {
-    let line: Line<Event> = serde_json::from_slice(bytes)?;
+    read(bytes, vault, run)
+}
+
+fn read<E: DeserializeOwned>(bytes: &[u8], vault: &Vault, run: RunId) -> Result<E, JournalError> {
+    let line: Line<E> = serde_json::from_slice(bytes)?;
     match line {
         Line { v, .. } if v != VERSION => Err(JournalError::Version(v)),
         Line { event: Some(event), .. } => Ok(event),
@@ -95,6 +99,22 @@ pub fn decode(bytes: &[u8], vault: &Vault, run: RunId) -> Result<Event, JournalE
         }
         Line { event: None, sealed: None, .. } => Err(JournalError::Sealed("it holds nothing".to_owned())),
     }
+}
+
+/// The text of what is kept of an earlier run, in the same format.
+///
+/// # Errors
+/// Only when the system gives no randomness to seal with.
+pub fn encode_entry(entry: &Entry, seal: Option<(&Vault, RunId)>) -> Result<Vec<u8>, JournalError> {
+    write(entry, seal)
+}
+
+/// What [`encode_entry`] wrote for this run.
+///
+/// # Errors
+/// When it is of an unknown version, damaged, or sealed by another key or for another run.
+pub fn decode_entry(bytes: &[u8], vault: &Vault, run: RunId) -> Result<Entry, JournalError> {
+    read(bytes, vault, run)
 }
 
 /// A sealed event belongs to its run and opens nowhere else.

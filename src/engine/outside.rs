@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Engine, Event, Input, Machine, News, Step, children, journal,
+    Engine, Event, Input, News, Step, children,
     run::{self, Run},
 };
 use crate::{
@@ -77,7 +77,7 @@ impl Run<'_> {
         let Some(mut response) = self.reply.clone() else { return Ok(()) };
         self.secrets.redact(&mut response);
         let event = self.encode(&Event::Replied { at: self.at() })?;
-        let parent = children::parent(&self.info);
+        let parent = children::parent(&self.info, self.stored.origin.as_deref());
         let (store, blank, text) = (&self.shared.services.store, self.blank(), response.to_string());
         let record = || {
             let reply = Some(Reply { response: text.clone(), parent });
@@ -151,8 +151,9 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read, or the run cannot be folded.
     pub async fn question(&self, run: RunId, step: &Step) -> Result<Option<Question>, StoreError> {
-        let Some((playbook, machine)) = self.fold(run).await? else { return Ok(None) };
-        let Some((input, ended)) = machine.asked(step) else { return Ok(None) };
+        let Some((stored, past)) = self.past(run, usize::MAX).await? else { return Ok(None) };
+        let playbook = stored.playbook;
+        let Some((input, ended)) = past.machine.asked(step) else { return Ok(None) };
         let signals = self.shared.services.store.signals(run).await?;
         let answer = signals.into_iter().find(|signal| signal.step == step.to_string());
         Ok(Some(Question { playbook, input, answer, ended }))
@@ -171,22 +172,5 @@ impl Engine {
             self.shared.tell(run);
         }
         Ok(verdict)
-    }
-
-    /// A run's state as its journal has it, with nothing performed.
-    async fn fold(&self, id: RunId) -> Result<Option<(String, Machine)>, StoreError> {
-        let Some(stored) = self.shared.services.store.load_run(id).await? else { return Ok(None) };
-        let failed = |error: &dyn std::fmt::Display| StoreError::Failed(format!("run {id}: {error}").into());
-        let plan = self.shared.versions.plan(&stored.version).await.map_err(|error| failed(&error))?;
-        let secrets = self.shared.versions.secrets(&plan);
-        let (mut machine, _) = run::start(&plan, &stored, run::info(&stored), secrets);
-        for bytes in &stored.journal {
-            let event = journal::decode(bytes, &self.shared.services.vault, id).map_err(|error| failed(&error))?;
-            machine.apply(event);
-        }
-        while machine.is_paused() {
-            machine.go_on();
-        }
-        Ok(Some((stored.playbook, machine)))
     }
 }

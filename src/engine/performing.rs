@@ -92,7 +92,7 @@ impl Run<'_> {
         let (info, services) = (self.info.clone(), self.shared.services.clone());
         let (flight, abort) = futures::future::abortable(async move {
             let written = step.to_string();
-            let identity = Identity::of(info.run, &written);
+            let identity = Identity::of(info.effects, &written);
             let call = Call { run: &info, identity, step: &written, attempt, input: &input, services: &services, at };
             let performed = effect.perform(call).await;
             (step, attempt, performed)
@@ -113,7 +113,7 @@ impl Run<'_> {
         };
         let (step, attempt, effect, input) = (wanted.step.clone(), wanted.attempt, wanted.effect, wanted.input.clone());
         let written = step.to_string();
-        let identity = Identity::of(self.id(), &written);
+        let identity = Identity::of(self.info.effects, &written);
         loop {
             let services = self.shared.services.clone();
             let call =
@@ -168,7 +168,8 @@ impl Run<'_> {
                     event.unwrap_or_default()
                 };
                 let provenance = self.info.provenance();
-                LocalEffect::CreateIncident { draft, provenance, at, id, causes, event: Box::new(event) }
+                let repeated = self.info.effects != run;
+                LocalEffect::CreateIncident { draft, provenance, at, id, repeated, causes, event: Box::new(event) }
             }
             LocalChange::Write { change, etag, outcome } => {
                 let event = move |written: &Result<Written, Rejected>| {

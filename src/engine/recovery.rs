@@ -1,6 +1,6 @@
 //! After a start: every run an earlier process left goes on.
 
-use super::{Begin, Engine};
+use super::{Begin, Engine, resubmit};
 use crate::{
     action::{EffectKind, Outcome},
     store::StoreError,
@@ -48,7 +48,7 @@ impl Orphan {
         match kind {
             EffectKind::Local | EffectKind::Identified | EffectKind::Bare { repeat_when_unknown: true } => Self::Repeat,
             EffectKind::Bare { repeat_when_unknown: false } => Self::Unknown(Box::new(Outcome::failed(
-                "OutcomeUnknown",
+                resubmit::UNKNOWN,
                 "Larum stopped before the answer came. Whether the action took effect is unknown, so it is not repeated.",
             ))),
         }

@@ -10,11 +10,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    Begin, Command, Delivered, Event, Machine, News, Plan, Secrets, Step, children,
+    Begin, Command, Delivered, Earlier, Event, Machine, News, Plan, Secrets, Step, children,
     driver::Shared,
     fallback, journal,
     outside::Calling,
+    past,
     performing::{Landed, Progress, Wanted},
+    resubmit,
     roster::Inbox,
     unfolded,
 };
@@ -89,7 +91,11 @@ async fn go(shared: &Arc<Shared>, inbox: &Arc<Inbox>, begin: Begin) -> Result<()
     if let Some(error) = &stored.error {
         return unfolded::fail(shared, &plan, &stored, error).await;
     }
-    let (mut run, journal) = Run::open(shared, inbox, &plan, stored, fresh);
+    let earlier = match past::earlier(&stored, &shared.services.vault) {
+        Ok(earlier) => earlier,
+        Err(error) => return unfolded::suspend(shared, &stored, "JournalUnreadable", &error.to_string()).await,
+    };
+    let (mut run, journal) = Run::open(shared, inbox, &plan, stored, earlier, fresh);
     for bytes in journal {
         if let Err(error) = run.absorb(&bytes) {
             return unfolded::suspend(shared, &run.stored, "JournalUnreadable", &error.to_string()).await;
@@ -105,15 +111,17 @@ pub(super) fn start(
     stored: &StoredRun,
     info: Arc<RunInfo>,
     secrets: Arc<Secrets>,
+    earlier: Arc<Earlier>,
 ) -> (Machine, Vec<Command>) {
     let at = stored.started.trunc_subsecs(INSTANT_DIGITS);
-    Machine::start(plan.clone(), Delivered { info, at, seed: stored.seed, secrets })
+    Machine::start(plan.clone(), Delivered { info, at, seed: stored.seed, secrets, earlier })
 }
 
 /// What actions learn of their run.
 pub(super) fn info(stored: &StoredRun) -> Arc<RunInfo> {
     Arc::new(RunInfo {
         run: stored.run,
+        effects: stored.origin.as_ref().map_or(stored.run, |origin| origin.effects),
         playbook: stored.playbook.clone(),
         version: stored.version.clone(),
         event: stored.event,
@@ -145,7 +153,7 @@ pub(super) struct Run<'s> {
     /// Timers that may have rows in the store.
     rows: Vec<u64>,
     end: Option<(RunStatus, Option<Value>)>,
-    incident: Option<u64>,
+    pub(super) incident: Option<u64>,
     /// An incident may exist that this process did not see.
     recovered: bool,
     /// Something it waits for from outside was not looked for yet.
@@ -159,13 +167,15 @@ impl<'s> Run<'s> {
         inbox: &'s Arc<Inbox>,
         plan: &Arc<Plan>,
         mut stored: StoredRun,
+        earlier: Arc<Earlier>,
         fresh: bool,
     ) -> (Self, Vec<Vec<u8>>) {
         let info = info(&stored);
         stored.outputs = "".into();
         let journal = std::mem::take(&mut stored.journal);
+        stored.origin.iter_mut().for_each(|origin| origin.kept = Vec::new());
         let secrets = shared.versions.secrets(plan);
-        let (machine, commands) = start(plan, &stored, info.clone(), secrets.clone());
+        let (machine, commands) = start(plan, &stored, info.clone(), secrets.clone(), earlier);
         let mut run = Self {
             shared,
             inbox,
@@ -438,12 +448,27 @@ impl<'s> Run<'s> {
     async fn finish(&mut self, status: RunStatus, error: Option<Value>) -> Result<(), StoreError> {
         let (run, at) = (self.id(), self.at());
         let store = &self.shared.services.store;
-        let wanted = self.plan.playbook.fallback && self.incident.is_none();
+        if self.stored.origin.is_some() && self.recovered && self.incident.is_none() {
+            self.incident = self.shared.patiently(|| store.incident_of_run(run)).await?;
+        }
+        let family = resubmit::family(self.shared, &self.stored).await?;
+        let wanted = self.plan.playbook.fallback && self.incident.is_none() && family.is_empty();
         let actions = Bytes::from(self.machine.take_records());
-        let parent = children::parent(&self.info);
+        let parent = children::parent(&self.info, self.stored.origin.as_deref());
+        let note = self.note(&family, status, error.as_ref(), at);
         let finish = || {
+            let note = note.clone();
             let fallback = fallback::for_run(&self.info, wanted, status, error.as_ref());
-            store.finish(Finish { run, status, at, error: error.clone(), actions: actions.clone(), fallback, parent })
+            store.finish(Finish {
+                run,
+                status,
+                at,
+                error: error.clone(),
+                actions: actions.clone(),
+                fallback,
+                note,
+                parent,
+            })
         };
         if let Some(incident) = self.shared.patiently(finish).await? {
             self.made(incident.number);

@@ -55,11 +55,11 @@ async fn close(
     report: Option<&RunInfo>,
 ) -> Result<(), StoreError> {
     let (run, at) = (stored.run, shared.services.clock.now());
-    let parent = children::parent(&run::info(stored));
+    let parent = children::parent(&run::info(stored), stored.origin.as_deref());
     let finish = || {
         let (error, actions) = (error.cloned(), Bytes::copy_from_slice(actions.as_bytes()));
         let fallback = report.and_then(|report| fallback::for_run(report, true, status, error.as_ref()));
-        shared.services.store.finish(Finish { run, status, at, error, actions, fallback, parent })
+        shared.services.store.finish(Finish { run, status, at, error, actions, fallback, note: None, parent })
     };
     if let Some(incident) = shared.patiently(finish).await? {
         shared.services.metrics.incidents.inc();
@@ -89,7 +89,16 @@ pub(super) async fn unreadable(
     let finish = || {
         let error = Some(json!({"code": "JournalUnreadable", "message": fault.to_string()}));
         let actions = Bytes::from_static(b"[]");
-        shared.services.store.finish(Finish { run, status, at, error, actions, fallback: None, parent: None })
+        shared.services.store.finish(Finish {
+            run,
+            status,
+            at,
+            error,
+            actions,
+            fallback: None,
+            note: None,
+            parent: None,
+        })
     };
     shared.patiently(finish).await?;
     shared.watchers.tell(run, &News::Ended(status));

@@ -5,6 +5,7 @@ pub mod incidents;
 pub mod intake;
 pub mod mailbox;
 pub mod query;
+pub mod resubmission;
 pub mod run;
 mod sqlite;
 
@@ -21,6 +22,7 @@ use crate::incident::Incident;
 use intake::{Intake, Verdict};
 use mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask};
 use query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage};
+use resubmission::{Resubmission, Resubmitted};
 use run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer};
 
 /// Names a run; version 7, so that ids sort by age.
@@ -150,6 +152,17 @@ pub trait Store: incidents::IncidentStore {
     async fn signals(&self, run: RunId) -> Result<Vec<Signal>, StoreError>;
     /// How far a run is and what it answered its caller.
     async fn run_state(&self, run: RunId) -> Result<Option<RunState>, StoreError>;
+    /// Opens a run that repeats one that has ended, with what is kept of it, and notes in the trigger's history who asked.
+    async fn resubmit(&self, wish: Resubmission) -> Result<Resubmitted, StoreError>;
+    /// The runs that repeat this one, oldest first.
+    async fn resubmissions(&self, run: RunId) -> Result<Vec<RunId>, StoreError>;
+    /// The youngest among a run, the one it repeats, and all that repeat the same, of those older than `before`.
+    async fn newest_resubmission(&self, run: RunId, before: RunId) -> Result<RunId, StoreError>;
+    /// The incidents that came of the same report by other runs than this one: those it repeats, and those that repeat
+    /// the same. Oldest first.
+    async fn incidents_of_family(&self, run: RunId) -> Result<Vec<Incident>, StoreError>;
+    /// Lets a suspended run be driven again, its journal unchanged; `false` when it is not suspended.
+    async fn resume(&self, run: RunId) -> Result<bool, StoreError>;
     /// Timers that are due, soonest first.
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError>;
     /// When the next timer is due.

@@ -58,6 +58,10 @@ pub struct RunSummary {
     pub report: String,
     pub incident: Option<u64>,
     pub error: Option<Value>,
+    /// The run it repeats.
+    #[serde(rename = "resubmitOf")]
+    #[schemars(with = "Option<String>")]
+    pub resubmit_of: Option<RunId>,
 }
 
 /// What a trigger saw.
@@ -96,8 +100,26 @@ pub struct HistoryEntry {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum HistoryOutcome {
-    Accepted { event: EventId, run: RunId },
-    Duplicate { event: EventId, run: Option<RunId> },
-    Skipped { because: String },
-    Dead { letter: i64, because: String },
+    Accepted {
+        event: EventId,
+        run: RunId,
+    },
+    Duplicate {
+        event: EventId,
+        run: Option<RunId>,
+    },
+    /// `by` had the run `of` repeated.
+    Resubmitted {
+        event: EventId,
+        run: RunId,
+        of: RunId,
+        by: String,
+    },
+    Skipped {
+        because: String,
+    },
+    Dead {
+        letter: i64,
+        because: String,
+    },
 }

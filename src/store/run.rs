@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EventId, RunId};
+use super::{EventId, RunId, resubmission::Origin};
 use crate::incident::{Causes, Draft, Incident, Provenance, Rejected, Write, Written};
 
 /// How far a run is. The names are Logic Apps'; `Suspended` waits for a person.
@@ -75,6 +75,8 @@ pub struct StoredRun {
     /// The version it started with and keeps; [`super::Store::version`] has it.
     pub version: String,
     pub event: EventId,
+    /// Set when it repeats another run.
+    pub origin: Option<Box<Origin>>,
     /// Which trigger kind saw the event.
     pub kind: String,
     /// The event in a few words.
@@ -149,6 +151,8 @@ pub enum LocalEffect {
         at: DateTime<Utc>,
         /// The incident's id, and its first etag.
         id: uuid::Uuid,
+        /// An earlier run may have made it: then it is that one, as it is now.
+        repeated: bool,
         causes: Causes,
         event: WriteEvent,
     },
@@ -192,6 +196,8 @@ pub struct Finish {
     pub actions: Bytes,
     /// Made in the same transaction when the run itself made no incident.
     pub fallback: Option<Fallback>,
+    /// Said on an incident that came of the same report before; left out where that incident takes no more.
+    pub note: Option<Box<Write>>,
     /// The run whose step started this one; it has something to do again.
     pub parent: Option<RunId>,
 }

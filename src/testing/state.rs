@@ -62,6 +62,7 @@ pub(super) struct State {
 pub(super) fn info(case: &Case, kind: &str, summary: &str, outputs: Arc<Value>) -> Arc<RunInfo> {
     Arc::new(RunInfo {
         run: RUN,
+        effects: RUN,
         playbook: case.plan.playbook.name.clone(),
         version: case.plan.version.clone(),
         event: EVENT,
@@ -75,7 +76,13 @@ pub(super) fn info(case: &Case, kind: &str, summary: &str, outputs: Arc<Value>) 
 impl State {
     /// A run that has just begun.
     pub(super) fn start(case: &Case, info: &Arc<RunInfo>) -> Self {
-        let delivered = Delivered { info: info.clone(), at: case.now, seed: [7; 32], secrets: case.secrets.clone() };
+        let delivered = Delivered {
+            info: info.clone(),
+            at: case.now,
+            seed: [7; 32],
+            secrets: case.secrets.clone(),
+            earlier: Default::default(),
+        };
         let (machine, commands) = Machine::start(case.plan.clone(), delivered);
         let mut state = Self {
             machine,

@@ -89,6 +89,7 @@ impl Door {
                 playbook: started.playbook.clone(),
                 version: started.version.clone(),
                 event,
+                origin: None,
                 kind: seen.kind.to_owned(),
                 summary: seen.summary.clone(),
                 resembles,

@@ -169,6 +169,11 @@ through! {
     drop_waiting(run: RunId, error: serde_json::Value, parent: Option<RunId>, at: DateTime<Utc>) -> bool;
     finish(finish: Finish) -> Option<Incident>;
     signal(signal: Signal) -> SignalVerdict;
+    resubmit(wish: Resubmission) -> Resubmitted;
+    resubmissions(run: RunId) -> Vec<RunId>;
+    newest_resubmission(run: RunId, before: RunId) -> RunId;
+    incidents_of_family(run: RunId) -> Vec<Incident>;
+    resume(run: RunId) -> bool;
     signals(run: RunId) -> Vec<Signal>;
     run_state(run: RunId) -> Option<RunState>;
     due_timers(now: DateTime<Utc>, limit: usize) -> Vec<Timer>;

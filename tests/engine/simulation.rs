@@ -23,6 +23,7 @@ pub fn plan(playbook: Playbook) -> Arc<Plan> {
 pub fn delivered(seed: u8) -> Delivered {
     let info = RunInfo {
         run: Uuid::from_u128(1),
+        effects: Uuid::from_u128(1),
         playbook: "report".into(),
         version: "version".into(),
         event: Uuid::from_u128(2),
@@ -31,7 +32,13 @@ pub fn delivered(seed: u8) -> Delivered {
         resembles: None,
         outputs: Arc::new(json!({"headers": {}, "body": {"what": "stranger"}})),
     };
-    Delivered { info: Arc::new(info), at: house::start(), seed: [seed; 32], secrets: Arc::new(Secrets::default()) }
+    Delivered {
+        info: Arc::new(info),
+        at: house::start(),
+        seed: [seed; 32],
+        secrets: Arc::new(Secrets::default()),
+        earlier: Default::default(),
+    }
 }
 
 /// An effect the machine waits for.

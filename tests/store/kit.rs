@@ -185,7 +185,7 @@ pub fn provenance(run: RunId) -> Provenance {
 }
 
 pub fn ends(run: RunId, status: RunStatus, minutes: i64) -> Finish {
-    Finish { run, status, at: at(minutes), error: None, actions: "[]".into(), fallback: None, parent: None }
+    Finish { run, status, at: at(minutes), error: None, actions: "[]".into(), fallback: None, note: None, parent: None }
 }
 
 pub fn alice() -> Actor {

@@ -21,6 +21,7 @@ use larum::{
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
+        resubmission::{Resubmission, Resubmitted},
         run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
     },
 };
@@ -333,6 +334,32 @@ impl Store for Dying {
 
     async fn run_state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
         self.inner.run_state(run).await
+    }
+
+    async fn resubmit(&self, wish: Resubmission) -> Result<Resubmitted, StoreError> {
+        self.dies("before resubmit").await;
+        let done = self.inner.resubmit(wish).await;
+        self.dies("after resubmit").await;
+        done
+    }
+
+    async fn resubmissions(&self, run: RunId) -> Result<Vec<RunId>, StoreError> {
+        self.inner.resubmissions(run).await
+    }
+
+    async fn newest_resubmission(&self, run: RunId, before: RunId) -> Result<RunId, StoreError> {
+        self.inner.newest_resubmission(run, before).await
+    }
+
+    async fn incidents_of_family(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
+        self.inner.incidents_of_family(run).await
+    }
+
+    async fn resume(&self, run: RunId) -> Result<bool, StoreError> {
+        self.dies("before resume").await;
+        let done = self.inner.resume(run).await;
+        self.dies("after resume").await;
+        done
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

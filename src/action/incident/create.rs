@@ -93,7 +93,7 @@ impl Operation for CreateIncident {
         let draft = draft(input, call.run, &workspace)?;
         Ok(Performed::Local(LocalChange::CreateIncident {
             draft: Box::new(draft),
-            id: call.identity.uuid_by_age(call.run.run, "incident"),
+            id: call.identity.uuid_by_age(call.run.effects, "incident"),
             outputs: Box::new(move |incident| {
                 let answer = Answer::new(200, incident.resource(&Workspace::of(&config)));
                 // Writing plain fields as JSON does not fail.
@@ -166,6 +166,7 @@ mod tests {
     fn run(outputs: Value, resembles: Option<Uuid>) -> RunInfo {
         RunInfo {
             run: Uuid::from_u128(1),
+            effects: Uuid::from_u128(1),
             playbook: "report".into(),
             version: "version".into(),
             event: Uuid::from_u128(2),

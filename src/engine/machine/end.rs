@@ -28,7 +28,7 @@ impl Machine {
         slot.code = ending.code;
         slot.outputs = ending.outputs;
         slot.why = ending.why;
-        slot.ended = Some(now);
+        slot.ended = Some(slot.work.as_ref().and_then(|work| work.kept).unwrap_or(now));
         if let Some(work) = &mut slot.work {
             let (timeout, timer) = (work.timeout.take(), work.timer.take());
             self.unsleep(timeout, out);

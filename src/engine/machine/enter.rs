@@ -81,6 +81,10 @@ impl Machine {
         (then, otherwise): (u32, u32),
         out: &mut Vec<Command>,
     ) -> Turn {
+        if let Some(chosen) = self.branch_taken(plan, at) {
+            self.branch(plan, at, chosen, out);
+            return Ok(());
+        }
         let chosen = match self.evaluate(plan, at, "if", condition)? {
             Value::Bool(true) => then,
             Value::Bool(false) => otherwise,
@@ -99,6 +103,10 @@ impl Machine {
         (cases, default): (&[(Value, u32)], u32),
         out: &mut Vec<Command>,
     ) -> Turn {
+        if let Some(chosen) = self.branch_taken(plan, at) {
+            self.branch(plan, at, chosen, out);
+            return Ok(());
+        }
         let value = self.evaluate(plan, at, "switch", on)?;
         let is_integer = value.is_i64() || value.is_u64();
         let expected = match cases.first() {
@@ -185,6 +193,9 @@ impl Machine {
         (action, with, each, variable, shape): Called<'_>,
         out: &mut Vec<Command>,
     ) -> Turn {
+        if self.take_over(plan, at, action, out) {
+            return Ok(());
+        }
         let id = &plan.node_at(at.index).id;
         let input = self.evaluate(plan, at, "with", with)?;
         let input =

@@ -252,6 +252,7 @@ impl Machine {
             "computed": show(computed),
         });
         self.ended = true;
+        self.suspended = true;
         self.paused = false;
         // Also where this program would have ended the run by now: what it would end it with is not to be believed.
         out.push(Command::Finish { status: RunStatus::Suspended, error: Some(error) });

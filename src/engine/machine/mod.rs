@@ -5,6 +5,7 @@
 //! action's turn, `hear` what events do to it, `turns` the iterations of loops, `end` how actions, containers and the run
 //! come to their ends.
 
+mod earlier;
 mod end;
 mod enter;
 mod hear;
@@ -31,7 +32,7 @@ use self::reason::Cause;
 use self::state::{Frame, Phase, Place, Purpose, Slot};
 pub use self::trace::Evaluated;
 use super::{
-    Step,
+    Earlier, Step,
     event::{Command, Event},
     plan::Plan,
     secrets::Secrets,
@@ -46,6 +47,8 @@ pub struct Delivered {
     /// All randomness of the run.
     pub seed: [u8; 32],
     pub secrets: Arc<Secrets>,
+    /// What is kept of the run that this one repeats.
+    pub earlier: Arc<Earlier>,
 }
 
 /// One run.
@@ -70,6 +73,8 @@ pub struct Machine {
     /// Pauses passed since the last event.
     pauses: u32,
     ended: bool,
+    /// What was recorded is not what this program would do.
+    suspended: bool,
     /// A limit ended it, perhaps between attempts that began together.
     at_limit: bool,
     /// How fields came about, where somebody wants to know.
@@ -112,6 +117,7 @@ impl Machine {
             paused: false,
             pauses: 0,
             ended: false,
+            suspended: false,
             at_limit: false,
             trace,
             plan,
@@ -191,6 +197,12 @@ impl Machine {
         let mut values = Value::Object(names.zip(self.variables.iter().cloned()).collect());
         self.trigger.secrets.redact(&mut values);
         values
+    }
+
+    /// Whether it stopped because what was recorded is not what this program would do.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
     }
 
     /// The status of an action outside of loops, once it has one.

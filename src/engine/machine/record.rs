@@ -48,6 +48,9 @@ pub(super) struct ActionRecord<'m> {
     error: Option<ErrorInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     retry_history: Vec<Value>,
+    /// It was done by the run that this one repeats, and not again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    kept: bool,
     /// How often the body of a loop ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     repetition_count: Option<usize>,
@@ -71,6 +74,7 @@ impl<'m> ActionRecord<'m> {
             outputs: slot.outputs.as_ref().map(Cow::Borrowed),
             error: slot.why.as_ref().map(|why| why.error(machine, at)),
             retry_history: history.iter().map(attempt).collect(),
+            kept: slot.work.as_ref().is_some_and(|work| work.kept.is_some()),
             repetition_count: slot.turns().map(|turns| turns.frames.len()),
         }
     }
@@ -91,6 +95,7 @@ impl<'m> ActionRecord<'m> {
             outputs: None,
             error: Some(container_did_not_run(id, &plan.node_at(container).id)),
             retry_history: Vec::new(),
+            kept: false,
             repetition_count: None,
         }
     }

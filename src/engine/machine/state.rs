@@ -196,6 +196,8 @@ pub(super) struct Work {
     /// What an approval sent.
     pub(super) sent: Option<Arc<LazyValue>>,
     pub(super) history: Vec<Attempt>,
+    /// Set when it was done by the run that this one repeats: when it ended there.
+    pub(super) kept: Option<DateTime<Utc>>,
     pub(super) turns: Option<Turns>,
 }
 

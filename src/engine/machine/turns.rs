@@ -63,9 +63,10 @@ impl Machine {
                 return Err(self.wrong_type(plan, at, "'limit.count'", &value, &expected));
             }
         };
+        let gone = self.rounds_gone(plan, at).filter(|(_, over)| !over).map_or(0, |(rounds, _)| rounds as u64);
         let slot = self.slot_mut(plan, at);
         slot.phase = Phase::Running;
-        slot.work().turns = Some(Turns { most, ..Turns::default() });
+        slot.work().turns = Some(Turns { most: most + gone, ..Turns::default() });
         self.start_timeout(plan, at, out);
         if !self.begin_iteration(plan, at)
             && let Some(ending) = self.look_again(plan, at, ActionStatus::Succeeded)
@@ -155,7 +156,20 @@ impl Machine {
     fn look_again(&mut self, plan: &Plan, at: Place, last: ActionStatus) -> Option<Ending> {
         let Kind::Until { condition, limit, .. } = &plan.node_at(at.index).kind else { return None };
         let mut last = last;
+        let gone = self.rounds_gone(plan, at);
         loop {
+            let iterations = self.slot(plan, at).turns().map_or(0, |turns| turns.frames.len());
+            match gone {
+                Some((rounds, _)) if iterations < rounds => {
+                    if self.begin_iteration(plan, at) {
+                        return None;
+                    }
+                    last = ActionStatus::Succeeded;
+                    continue;
+                }
+                Some((_, true)) => return Some(of(last)),
+                _ => {}
+            }
             match self.evaluate(plan, at, "until", condition) {
                 Ok(Value::Bool(true)) => return Some(of(last)),
                 Ok(Value::Bool(false)) => {}

@@ -15,7 +15,7 @@ use crate::{
         Classification, ClassificationReason, DocumentKind, EntityKind, RelatedKind, ResourceName, Severity, Status,
         TaskStatus,
     },
-    store::{StoreError, run::RunStatus},
+    store::{StoreError, resubmission::Beginning, run::RunStatus},
 };
 
 /// An instant as it is kept, cut to microseconds.
@@ -87,7 +87,8 @@ named!(
     RelatedKind,
     EntityKind,
     DocumentKind,
-    Role
+    Role,
+    Beginning
 );
 
 /// A resource's name: a GUID as 16 bytes, any other as text. Columns that hold one compare text ignoring case.

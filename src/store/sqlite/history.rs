@@ -8,18 +8,35 @@ use super::{
     error,
     writer::Writing,
 };
-use crate::store::{
-    EventId, RunId, StoreError,
-    mailbox::FeedName,
-    query::{HistoryEntry, HistoryOutcome},
+use crate::{
+    incident::Actor,
+    store::{
+        EventId, RunId, StoreError,
+        mailbox::FeedName,
+        query::{HistoryEntry, HistoryOutcome},
+    },
 };
 
 /// A [`HistoryOutcome`] on its way in. Of an accepted report the run says the rest: it stays as long as the line.
 pub(super) enum Line<'a> {
-    Accepted { run: RunId },
-    Duplicate { event: EventId, run: Option<RunId> },
-    Skipped { because: &'a str },
-    Dead { letter: i64, because: &'a str },
+    Accepted {
+        run: RunId,
+    },
+    Duplicate {
+        event: EventId,
+        run: Option<RunId>,
+    },
+    /// Of a repeated run, [`super::resubmission`] says the rest.
+    Resubmitted {
+        run: RunId,
+    },
+    Skipped {
+        because: &'a str,
+    },
+    Dead {
+        letter: i64,
+        because: &'a str,
+    },
 }
 
 /// Adds a line.
@@ -37,12 +54,13 @@ pub(super) fn note(
     };
     writing.memo.history = Some(n + 1);
     let (playbook, summary) = match line {
-        Line::Accepted { .. } => (None, None),
+        Line::Accepted { .. } | Line::Resubmitted { .. } => (None, None),
         _ => (playbook, Some(summary)),
     };
     let (outcome, event, run, letter, because) = match line {
         Line::Accepted { run } => ("accepted", None, Some(*run), None, None),
         Line::Duplicate { event, run } => ("duplicate", Some(*event), *run, None, None),
+        Line::Resubmitted { run } => ("resubmitted", None, Some(*run), None, None),
         Line::Skipped { because } => ("skipped", None, None, None, Some(*because)),
         Line::Dead { letter, because } => ("dead", None, None, Some(*letter), Some(*because)),
     };
@@ -79,10 +97,11 @@ pub(super) fn list(
     })?;
     let mut newest = connection.prepare_cached(
         "SELECT h.n, h.at, h.outcome, coalesce(h.event, r.event), h.run, h.letter, coalesce(h.playbook, p.name), \
-         coalesce(h.summary, e.summary), h.because FROM history h \
-         LEFT JOIN run r ON h.outcome = 'accepted' AND r.id = h.run LEFT JOIN event e ON e.id = r.event \
+         coalesce(h.summary, e.summary), h.because, s.of, s.by FROM history h \
+         LEFT JOIN run r ON h.outcome IN ('accepted', 'resubmitted') AND r.id = h.run LEFT JOIN event e ON e.id = r.event \
          LEFT JOIN version v ON v.id = r.version LEFT JOIN playbook p ON p.id = v.playbook \
-         WHERE h.feed = ?1 AND (h.outcome <> 'accepted' OR r.id IS NOT NULL) ORDER BY h.n DESC LIMIT ?2",
+         LEFT JOIN resubmission s ON h.outcome = 'resubmitted' AND s.run = h.run \
+         WHERE h.feed = ?1 AND (h.outcome NOT IN ('accepted', 'resubmitted') OR r.id IS NOT NULL) ORDER BY h.n DESC LIMIT ?2",
     )?;
     let mut lines = Vec::new();
     for feed in feeds {
@@ -105,6 +124,12 @@ fn entry(row: &Row<'_>, feed: &FeedName) -> Result<HistoryEntry, StoreError> {
         "duplicate" => {
             HistoryOutcome::Duplicate { event: event()?, run: row.get::<_, Option<Id>>(4)?.map(|Id(run)| run) }
         }
+        "resubmitted" => HistoryOutcome::Resubmitted {
+            event: event()?,
+            run: row.get::<_, Id>(4)?.0,
+            of: row.get::<_, Id>(9)?.0,
+            by: codec::from_json::<Actor>(row, 10)?.name().to_owned(),
+        },
         "skipped" => HistoryOutcome::Skipped { because: because()? },
         "dead" => HistoryOutcome::Dead { letter: row.get(5)?, because: because()? },
         other => return Err(error::damaged(format_args!("history outcome {other}"))),

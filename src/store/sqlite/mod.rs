@@ -17,6 +17,7 @@ mod outgoing;
 mod outside;
 mod prune;
 mod reader;
+mod resubmission;
 mod runs;
 mod tokens;
 mod versions;
@@ -34,6 +35,7 @@ use super::{
     intake::{Intake, Verdict},
     mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
     query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
+    resubmission::{Resubmission, Resubmitted},
     run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
 };
 use crate::{incident::Incident, limits};
@@ -317,6 +319,27 @@ impl Store for SqliteStore {
 
     async fn run_state(&self, run: RunId) -> Result<Option<RunState>, StoreError> {
         self.ask(move |connection| outside::state(connection, run)).await
+    }
+
+    async fn resubmit(&self, wish: Resubmission) -> Result<Resubmitted, StoreError> {
+        let kept = resubmission::dense(&wish.origin.kept);
+        self.write(move |writing| resubmission::open(writing, &wish, kept.as_ref())).await
+    }
+
+    async fn resubmissions(&self, run: RunId) -> Result<Vec<RunId>, StoreError> {
+        self.ask(move |connection| resubmission::of(connection, run)).await
+    }
+
+    async fn newest_resubmission(&self, run: RunId, before: RunId) -> Result<RunId, StoreError> {
+        self.ask(move |connection| resubmission::newest(connection, run, before)).await
+    }
+
+    async fn incidents_of_family(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
+        self.ask(move |connection| resubmission::incidents(connection, run)).await
+    }
+
+    async fn resume(&self, run: RunId) -> Result<bool, StoreError> {
+        self.write(move |writing| resubmission::resume(writing, run)).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

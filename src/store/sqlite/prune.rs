@@ -64,6 +64,7 @@ pub(super) fn delete(writing: &Writing<'_>, runs: &[RunId]) -> Result<u64, Store
         for table in ["journal", "timer", "signal", "reply"] {
             connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([Id(*run)])?;
         }
+        connection.prepare_cached("UPDATE resubmission SET kept = NULL WHERE run = ?1")?.execute([Id(*run)])?;
         free(connection, run, event)?;
     }
     Ok(gone)
@@ -85,10 +86,13 @@ fn free(connection: &Connection, run: &RunId, event: Id) -> Result<(), StoreErro
     let mut needed = connection.prepare_cached(
         "SELECT 1 FROM event_run e WHERE e.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id = e.run) \
          OR EXISTS (SELECT 1 FROM incident i WHERE i.run = e.run)) \
+         UNION ALL SELECT 1 FROM resubmission s WHERE s.event = ?1 AND (EXISTS (SELECT 1 FROM run r WHERE r.id IN (s.run, s.root)) \
+         OR EXISTS (SELECT 1 FROM incident i WHERE i.run IN (s.run, s.root))) \
          UNION ALL SELECT 1 FROM run_part WHERE event = ?1 UNION ALL SELECT 1 FROM incident WHERE run = ?2",
     )?;
     if !needed.exists([event, Id(*run)])? {
         delete_event(connection, event)?;
+        connection.prepare_cached("DELETE FROM resubmission WHERE event = ?1")?.execute([event])?;
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ use super::{
     codec::{self, At, Dense, Id, Name, Opened},
     error, incidents,
     memo::Going,
-    outside, workspace,
+    outside, resubmission, workspace,
     writer::Writing,
 };
 use crate::{
-    incident::{Actor, Incident, Written},
+    incident::{Actor, Incident, IncidentRef, Written},
     store::{
         RunId, StoreError,
         query::{RunFilter, RunSummary},
@@ -79,7 +79,13 @@ pub(super) fn record(
     }
     // Events are another room's code, so they are written before anything is changed.
     let incident = match local {
-        Some(LocalEffect::CreateIncident { draft, provenance, at, id, causes, event }) => {
+        Some(LocalEffect::CreateIncident { id, repeated: true, event, .. })
+            if let Some(incident) = incidents::find(connection, &IncidentRef::Name(id.into()))? =>
+        {
+            events.push(event(&incident));
+            Some(incident)
+        }
+        Some(LocalEffect::CreateIncident { draft, provenance, at, id, repeated: _, causes, event }) => {
             let by = incidents::author(&provenance);
             let incident = incidents::next(writing, *draft, provenance, by, at, id)?;
             events.push(event(&incident));
@@ -174,7 +180,7 @@ pub(super) fn finish(
     finish: Finish,
     actions: &Dense,
 ) -> Result<Option<Incident>, StoreError> {
-    let Finish { run, status, at, error, actions: _, fallback, parent } = finish;
+    let Finish { run, status, at, error, actions: _, fallback, note, parent } = finish;
     let connection = writing.connection;
     if matches!(status, RunStatus::Running | RunStatus::Waiting) {
         return Err(StoreError::Failed(format!("run {run} cannot end as {}", status.as_str()).into()));
@@ -205,6 +211,12 @@ pub(super) fn finish(
     if let Some(parent) = parent {
         outside::wake(writing, parent)?;
     }
+    if let Some(note) = note {
+        match workspace::decide(writing, &note)? {
+            Ok(decided) => decided.carry_out(writing).map(drop)?,
+            Err(rejected) => tracing::warn!(%run, %rejected, "what became of a report cannot be said on its incident"),
+        }
+    }
     match fallback {
         Some(fallback) if incidents::of_run(connection, run)?.is_none() => {
             let Fallback { draft, provenance, id, causes } = fallback;
@@ -219,13 +231,16 @@ pub(super) fn finish(
 
 /// A run with its whole journal.
 pub(super) fn load(connection: &Connection, blobs: &Blobs, run: RunId) -> Result<Option<StoredRun>, StoreError> {
-    let mut rows = connection.prepare_cached(
+    let sql = format!(
         "SELECT r.status, p.name, v.hash, r.event, e.kind, e.summary, e.resembles, r.started, r.ended, r.seed, \
-         iif(t.run IS NULL, e.outputs, t.outputs), iif(t.run IS NULL, e.body, t.body), r.error, a.actions \
+         iif(t.run IS NULL, e.outputs, t.outputs), iif(t.run IS NULL, e.body, t.body), r.error, a.actions, {} \
          FROM run r JOIN version v ON v.id = r.version JOIN playbook p ON p.id = v.playbook \
          JOIN event e ON e.id = r.event LEFT JOIN run_actions a ON a.id = r.actions \
-         LEFT JOIN run_part t ON t.event = r.event AND t.run = r.id WHERE r.id = ?1",
-    )?;
+         LEFT JOIN run_part t ON t.event = r.event AND t.run = r.id \
+         LEFT JOIN resubmission s ON s.run = r.id WHERE r.id = ?1",
+        resubmission::COLUMNS
+    );
+    let mut rows = connection.prepare_cached(&sql)?;
     let stored = rows.query_row([Id(run)], |row| {
         let stored = StoredRun {
             run,
@@ -233,6 +248,7 @@ pub(super) fn load(connection: &Connection, blobs: &Blobs, run: RunId) -> Result
             playbook: row.get(1)?,
             version: row.get(2)?,
             event: row.get::<_, Id>(3)?.0,
+            origin: resubmission::origin(row, 14)?.map(Box::new),
             kind: row.get(4)?,
             summary: row.get(5)?,
             resembles: row.get::<_, Option<Id>>(6)?.map(|Id(event)| event),
@@ -303,9 +319,9 @@ pub(super) fn list(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
     };
     let sql = format!(
         "SELECT r.id, p.name, v.hash, r.status, r.started, r.ended, r.event, e.summary, \
-         (SELECT number FROM incident i WHERE i.run = r.id ORDER BY number LIMIT 1), r.error \
+         (SELECT number FROM incident i WHERE i.run = r.id ORDER BY number LIMIT 1), r.error, s.of \
          FROM run r JOIN version v ON v.id = r.version JOIN playbook p ON p.id = v.playbook \
-         JOIN event e ON e.id = r.event \
+         JOIN event e ON e.id = r.event LEFT JOIN resubmission s ON s.run = r.id \
          WHERE {status} AND (?2 IS NULL OR p.name = ?2) AND r.id < ?3 ORDER BY r.id DESC LIMIT ?4"
     );
     let mut rows = connection.prepare_cached(&sql)?;
@@ -326,6 +342,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         report: row.get(7)?,
         incident: row.get::<_, Option<i64>>(8)?.map(codec::count),
         error: codec::json(row, 9)?,
+        resubmit_of: row.get::<_, Option<Id>>(10)?.map(|Id(run)| run),
     })
 }
 

@@ -98,6 +98,7 @@ impl Kit {
         input["connection"] = "azure".into();
         let run = RunInfo {
             run: Uuid::from_u128(1),
+            effects: Uuid::from_u128(1),
             playbook: "report".into(),
             version: "version".into(),
             event: Uuid::from_u128(2),
