@@ -84,6 +84,7 @@ async fn one(store: &SqliteStore) -> Result<(), Fault> {
         at: Utc::now(),
         // As the action names it.
         id: Identity::of(run, "create").uuid_by_age(run, "incident"),
+        repeated: false,
         causes: vec![],
         event: Box::new(|incident| format!("{} {}", incident.number, "x".repeat(1_500)).into_bytes()),
     });

@@ -1,10 +1,10 @@
 //! Random plans, random answers, random orders: a journal replays to what was lived.
 
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use larum::{
     diagnostic::Source,
-    engine::Event,
+    engine::{Command, Earlier, Entry, Event, Step},
     expression::{Partials, Template, Tree},
     playbook::{
         Action, ActionKind, ActionStatus, Playbook, Retry, RunAfter, Terminate, TerminateStatus, Trigger, UntilLimit,
@@ -281,6 +281,38 @@ proptest! {
         live(&mut resumed, &others, false, None);
         prop_assert_eq!(statuses(&resumed), statuses(&lived));
         prop_assert_eq!(&resumed.end, &lived.end);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_from_a_failure_does_nothing_again_and_replays_the_same(
+        sketches in sketches(),
+        choices in prop::collection::vec(any::<Index>(), 1..40),
+        others in prop::collection::vec(any::<Index>(), 1..40),
+        seed: u8,
+        cancel in prop::option::weighted(0.2, 0u8..12),
+    ) {
+        let plan = plan(playbook(&sketches));
+        let mut lived = Simulation::start(&plan, seed);
+        live(&mut lived, &choices, true, cancel);
+        let left = lived.machine.leaves();
+        let done: Vec<Step> = left.iter().filter(|entry| matches!(entry, Entry::Done { .. })).map(|entry| entry.step().clone()).collect();
+        let earlier: Arc<Earlier> = Arc::new(left.into_iter().collect());
+        let mut again = Simulation::start_from(&plan, seed, &earlier);
+        live(&mut again, &others, true, None);
+        for command in &again.commands {
+            if let Command::Perform { step, .. } | Command::Call { step, .. } | Command::Await { step } = command {
+                prop_assert!(!done.contains(step), "{step} is done again");
+            }
+        }
+        let replayed = Simulation::replay_from(&plan, seed, &earlier, &again.journal);
+        prop_assert_eq!(format!("{:?}", &replayed.commands), format!("{:?}", &again.commands));
+        prop_assert_eq!(replayed.machine.records(), again.machine.records());
+        // Nothing failed: there is nothing to do, and it ends as it ended.
+        if lived.machine.failed().is_empty() {
+            prop_assert!(again.journal.is_empty(), "{:?}", again.commands);
+            prop_assert_eq!(&again.end, &lived.end);
+            prop_assert_eq!(statuses(&again), statuses(&lived));
+        }
     }
 }
 

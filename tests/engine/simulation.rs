@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use larum::{
     action::{Outcome, RunInfo},
-    engine::{Command, Delivered, Event, Input, Machine, Plan, Secrets, Step, journal},
+    engine::{Command, Delivered, Earlier, Event, Input, Machine, Plan, Secrets, Step, journal},
     playbook::Playbook,
     secret::Vault,
     store::run::RunStatus,
@@ -80,7 +80,13 @@ pub struct Simulation {
 
 impl Simulation {
     pub fn start(plan: &Arc<Plan>, seed: u8) -> Self {
-        let (machine, commands) = Machine::start(plan.clone(), delivered(seed));
+        Self::start_from(plan, seed, &Arc::default())
+    }
+
+    /// A run that keeps something of an earlier one.
+    pub fn start_from(plan: &Arc<Plan>, seed: u8, earlier: &Arc<Earlier>) -> Self {
+        let delivered = Delivered { earlier: earlier.clone(), ..delivered(seed) };
+        let (machine, commands) = Machine::start(plan.clone(), delivered);
         let mut simulation = Self {
             machine,
             journal: Vec::new(),
@@ -99,7 +105,12 @@ impl Simulation {
 
     /// What a new process makes of a journal.
     pub fn replay(plan: &Arc<Plan>, seed: u8, journal: &[Vec<u8>]) -> Self {
-        let mut simulation = Self::start(plan, seed);
+        Self::replay_from(plan, seed, &Arc::default(), journal)
+    }
+
+    /// The same of a run that keeps something of an earlier one.
+    pub fn replay_from(plan: &Arc<Plan>, seed: u8, earlier: &Arc<Earlier>, journal: &[Vec<u8>]) -> Self {
+        let mut simulation = Self::start_from(plan, seed, earlier);
         journal.iter().for_each(|bytes| simulation.absorb(bytes.clone()));
         simulation
     }

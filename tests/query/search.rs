@@ -88,6 +88,7 @@ impl Kit {
             },
             at: noon(),
             id: Uuid::now_v7(),
+            repeated: false,
             causes: vec![],
             event: Box::new(|_| b"created".to_vec()),
         };

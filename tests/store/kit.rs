@@ -169,6 +169,7 @@ pub fn create(run: RunId, title: &str) -> LocalEffect {
         provenance: provenance(run),
         at: at(2),
         id: Uuid::now_v7(),
+        repeated: false,
         causes: vec![],
         event: Box::new(|incident| format!("created {}", incident.number).into_bytes()),
     }
