@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end here")]
 
+#[path = "tries/dry_run.rs"]
+mod dry_run;
+
 use std::{
     fs,
     io::{BufRead, BufReader},

@@ -1,9 +1,11 @@
 //! The command line: one file per subcommand.
 
+pub mod backtest;
 pub mod check;
 mod client;
 mod config;
 pub mod data;
+mod dry_run;
 pub mod eval;
 pub mod functions;
 pub mod hooks;
@@ -67,6 +69,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Backtest(backtest::Args),
     Check(check::Args),
     Eval(eval::Args),
     Functions(functions::Args),
@@ -87,6 +90,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
+        Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Functions(args) => functions::run(&args),

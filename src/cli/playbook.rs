@@ -6,7 +6,7 @@ use crate::{
     action,
     config::Config,
     diagnostic,
-    playbook::{self, Playbook},
+    playbook::{self, Loaded, Playbook},
 };
 
 /// Why there is none.
@@ -24,11 +24,19 @@ pub enum FindError {
 /// # Errors
 /// When there is none, or it has faults, which were printed.
 pub fn find(name: &str, config: &Config) -> Result<Playbook, FindError> {
+    loaded(name, config).map(|loaded| loaded.playbook)
+}
+
+/// The same with what decides its version.
+///
+/// # Errors
+/// As of [`find`].
+pub fn loaded(name: &str, config: &Config) -> Result<Loaded, FindError> {
     let file = Path::new(name);
     let paths: &[PathBuf] = if file.is_file() { &[file.to_owned()] } else { &config.playbooks };
     let loading = playbook::load_files(paths, config.templates.as_deref(), Some(config), &action::vocabulary());
-    let mut playbooks: Vec<Playbook> = loading.playbooks.into_iter().map(|loaded| loaded.playbook).collect();
-    let meant = |playbook: &Playbook| file.is_file() || playbook.name.eq_ignore_ascii_case(name);
+    let mut playbooks = loading.playbooks;
+    let meant = |loaded: &Loaded| file.is_file() || loaded.playbook.name.eq_ignore_ascii_case(name);
     if let Some(at) = playbooks.iter().position(meant) {
         return Ok(playbooks.swap_remove(at));
     }
@@ -38,6 +46,7 @@ pub fn find(name: &str, config: &Config) -> Result<Playbook, FindError> {
         }
         return Err(FindError::Faults);
     }
-    let nearest = diagnostic::nearest(name, playbooks.iter().map(|playbook| playbook.name.as_str())).map(str::to_owned);
+    let nearest =
+        diagnostic::nearest(name, playbooks.iter().map(|loaded| loaded.playbook.name.as_str())).map(str::to_owned);
     Err(FindError::NoPlaybook { name: name.to_owned(), nearest })
 }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{ConfigArgs, Exit, Output, data, runs};
+use super::{ConfigArgs, Exit, Output, data, dry_run, runs};
 use crate::{
     app::{Core, Reading},
     clock::{Clock, SystemClock},
@@ -22,10 +22,11 @@ use crate::{
         mailbox::FeedName,
         run::{RunStatus, StoredRun},
     },
+    testing::Given,
     trigger::intake::Arrival,
 };
 
-/// Runs a playbook once, in the foreground, from a mail or a JSON file. Effects are performed for real.
+/// Runs a playbook once, in the foreground, from a mail or a JSON file. Effects are performed for real, save in a dry run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A playbook's file, or the name of one in the configured folders.
@@ -36,6 +37,16 @@ pub struct Args {
     /// Keeps run and incidents in this data folder; without it they go into one that is thrown away.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Performs nothing: shows what would be done, and of each field the expression it came from and what that read.
+    #[arg(long, conflicts_with = "data")]
+    dry_run: bool,
+    /// Instead of one event, the newest mails of this mailbox (a maildir or imap connection), which is only looked at.
+    #[arg(long, value_name = "CONNECTION", requires = "dry_run", conflicts_with = "event")]
+    mailbox: Option<String>,
+    /// How many mails of the mailbox.
+    #[arg(long, value_name = "COUNT", default_value_t = 20, requires = "mailbox",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    last: u32,
     #[command(flatten)]
     config: ConfigArgs,
     /// How the ended run is printed.
@@ -88,6 +99,9 @@ struct Event {
 /// Runs and prints; a run that does not succeed exits with 1.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
+    if args.dry_run {
+        return dry_run(args);
+    }
     let done = data::block_on(async { Ok(one(args).await) });
     match done {
         Ok(Ok(ended)) => {
@@ -104,6 +118,24 @@ pub fn run(args: &Args) -> Exit {
         }
         Err(fault) => fault.tell(),
     }
+}
+
+fn dry_run(args: &Args) -> Exit {
+    let config = match args.config.load() {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let given = match &args.mailbox {
+        Some(connection) => dry_run::Tried::Mailbox { connection, last: args.last },
+        None => match args.event.as_deref().map_or_else(|| Ok(Event::nothing()), Event::read) {
+            Ok(event) => dry_run::Tried::Event(event.given()),
+            Err(error) => {
+                eprintln!("larum run: {error}");
+                return error.exit();
+            }
+        },
+    };
+    dry_run::run(&args.playbook, config, given, args.output)
 }
 
 /// The run of the event, or with `split_on` those of its elements, each with its incident's number.
@@ -209,6 +241,14 @@ async fn end(core: &Core, run: RunId) -> Result<StoredRun, RunError> {
 impl Event {
     fn nothing() -> Self {
         Self { kind: "manual", summary: "started by hand".into(), body: Value::Null, raw: None }
+    }
+
+    /// The same for a dry run.
+    fn given(self) -> Given {
+        match self.raw {
+            Some(raw) => Given::Mail(raw, SystemClock.now()),
+            None => Given::Body(self.body, self.summary),
+        }
     }
 
     fn read(path: &Path) -> Result<Self, RunError> {

@@ -26,7 +26,7 @@ mod secrets;
 mod step;
 mod timers;
 mod unfolded;
-mod versions;
+pub(crate) mod versions;
 mod watch;
 
 pub use driver::{Begin, Engine};

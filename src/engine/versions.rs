@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::{Library, Plan, Secrets, plan::UnknownAction};
 use crate::{
     action::{ActionType, Services},
-    config::ParameterValue,
+    config::{Config, ParameterValue},
     playbook::{self, Bundle, ParameterType, Playbook},
-    store::StoreError,
+    store::{StoreError, Version},
 };
 
 /// Plans kept compiled; old versions are only needed while runs follow them.
@@ -93,32 +93,55 @@ impl Versions {
         })
     }
 
-    /// The secret parameters of a run, read anew so that a rotated one takes effect. One that cannot be read is absent,
-    /// and the expression that uses it says so.
+    /// The secret parameters of a run, read anew so that a rotated one takes effect.
     pub(crate) fn secrets(&self, plan: &Plan) -> Arc<Secrets> {
-        let playbook = &plan.playbook;
-        let configured = self.services.config.parameters.get(&playbook.name);
-        let values = playbook.parameters.iter().filter_map(|parameter| {
-            let (_, value) = configured?.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
-            let ParameterValue::Secret(place) = value else { return None };
-            let text = match place.read() {
-                Ok(text) => secrecy::ExposeSecret::expose_secret(&text).to_owned(),
-                Err(error) => {
-                    let (playbook, parameter) = (&playbook.name, &parameter.name);
-                    tracing::error!(%playbook, %parameter, %error, "a secret parameter cannot be read");
-                    return None;
-                }
-            };
-            let value = match parameter.kind {
-                ParameterType::SecureObject | ParameterType::Object | ParameterType::Array => {
-                    serde_json::from_str(&text).unwrap_or(Value::String(text))
-                }
-                _ => Value::String(text),
-            };
-            Some((parameter.name.clone(), value))
-        });
-        Arc::new(Secrets::new(values.collect()))
+        Arc::new(secrets(&plan.playbook, &self.services.config))
     }
+}
+
+/// The secret parameters of a playbook. One that cannot be read is absent, and the expression that uses it says so.
+pub(crate) fn secrets(playbook: &Playbook, config: &Config) -> Secrets {
+    let configured = config.parameters.get(&playbook.name);
+    let values = playbook.parameters.iter().filter_map(|parameter| {
+        let (_, value) = configured?.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
+        let ParameterValue::Secret(place) = value else { return None };
+        let text = match place.read() {
+            Ok(text) => secrecy::ExposeSecret::expose_secret(&text).to_owned(),
+            Err(error) => {
+                let (playbook, parameter) = (&playbook.name, &parameter.name);
+                tracing::error!(%playbook, %parameter, %error, "a secret parameter cannot be read");
+                return None;
+            }
+        };
+        let value = match parameter.kind {
+            ParameterType::SecureObject | ParameterType::Object | ParameterType::Array => {
+                serde_json::from_str(&text).unwrap_or(Value::String(text))
+            }
+            _ => Value::String(text),
+        };
+        Some((parameter.name.clone(), value))
+    });
+    Secrets::new(values.collect())
+}
+
+/// The plan of a bundle, whose playbook is loaded already.
+pub(crate) fn of_bundle(
+    playbook: Arc<Playbook>,
+    bundle: &Bundle,
+    actions: &'static [ActionType],
+) -> Result<Plan, UnknownAction> {
+    let parameters = parameters(&playbook, bundle);
+    Plan::compile(&bundle.version(), playbook, parameters, actions)
+}
+
+/// The plan of a version as it was stored.
+pub(crate) fn of_version(stored: &Version, actions: &'static [ActionType]) -> Result<Plan, VersionError> {
+    let version = &stored.id;
+    let bundle: Bundle = serde_json::from_str(&stored.bundle)
+        .map_err(|error| VersionError::Unloadable { version: version.clone(), fault: error.to_string() })?;
+    let playbook = Arc::new(load(version, &bundle, actions)?);
+    let parameters = parameters(&playbook, &bundle);
+    Ok(Plan::compile(version, playbook, parameters, actions)?)
 }
 
 /// Plain parameter values: as stored with the version, else the playbook's default.

@@ -195,6 +195,13 @@ pub trait Store: incidents::IncidentStore {
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError>;
     /// A stored event: what a trigger saw.
     async fn event(&self, event: EventId) -> Result<Option<StoredEvent>, StoreError>;
+    /// Stored events from `since` on, oldest first; `after` continues a listing.
+    async fn events(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
     /// The raw message an event arrived as.
     async fn message(&self, event: EventId) -> Result<Option<StoredMessage>, StoreError>;
     /// What a trigger accepted, found a duplicate or skipped, newest first.

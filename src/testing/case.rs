@@ -1,17 +1,11 @@
 //! A test file, read: cases with what they give, answer and expect.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::delivery::Delivery;
-use crate::{
-    action::Outcome,
-    diagnostic::Source,
-    engine::{Plan, Secrets, Step},
-    yaml::Node,
-};
+use super::play::Play;
+use crate::{action::Outcome, diagnostic::Source, engine::Step, yaml::Node};
 
 /// The cases of one test file.
 #[derive(Debug)]
@@ -27,16 +21,7 @@ pub struct Case {
     pub name: String,
     /// Where its name stands in the file.
     pub span: Range<usize>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) secrets: Arc<Secrets>,
-    /// The instant the run starts at.
-    pub(super) now: DateTime<Utc>,
-    pub(super) delivery: Delivery,
-    pub(super) answers: Answers,
-    /// How long after its start a person ends the run.
-    pub(super) cancel_after: Option<Duration>,
-    /// Whether the process dies after every event.
-    pub(super) crash: bool,
+    pub(super) play: Play,
     pub(super) expect: Expect,
 }
 

@@ -12,8 +12,12 @@ use crate::{
         admission::{self, Arrival},
     },
     mail,
-    playbook::{Method, Playbook, Trigger},
-    store::intake::{Decision, Delivery as Delivered},
+    playbook::{Method, Playbook, Trigger, WebhookTrigger},
+    store::{
+        EventId,
+        intake::{Decision, Delivery as Delivered, Listening},
+        mailbox::FeedName,
+    },
     trigger::{
         form::{self, Answers, Refusal},
         mailbox,
@@ -60,6 +64,59 @@ impl Event {
     pub(super) fn raw(playbook: &Playbook, outputs: Value) -> Self {
         let kind = playbook.trigger.kind();
         Self { kind, summary: format!("{kind} event"), outputs, refused: None }
+    }
+
+    /// An event as it was stored: as far as the playbook's trigger says, with why it is refused; `None` when the trigger
+    /// does not listen there at all.
+    pub(super) fn stored(
+        playbook: &Playbook,
+        feed: &FeedName,
+        from: &str,
+        summary: &str,
+        outputs: Value,
+    ) -> Option<Self> {
+        let refused = match &playbook.trigger {
+            // Somebody asked for it by hand, or another playbook did.
+            _ if from == "manual" => (feed.folder.eq_ignore_ascii_case(&playbook.name)).then_some(None)?,
+            trigger if trigger.kind() != from => return None,
+            Trigger::Mailbox(listens) => {
+                (mailbox::feed_name(listens) == *feed).then(|| mailbox::refused(&listens.filter, &outputs["body"]))?
+            }
+            Trigger::Form(form) => (form.path == feed.folder).then_some(None)?,
+            Trigger::Webhook(hook) => {
+                (hook.path == feed.folder).then(|| unfit(hook, outputs["method"].as_str(), &outputs["body"]))?
+            }
+            Trigger::Schedule(_) => feed.folder.eq_ignore_ascii_case(&playbook.name).then_some(None)?,
+            Trigger::Incident(listens) => {
+                let wanted =
+                    if outputs["body"]["objectEventType"] == "Update" { listens.updated } else { listens.created };
+                (!wanted).then(|| "it listens to other changes".to_owned())
+            }
+            Trigger::Alert(_) | Trigger::Manual => None,
+        };
+        Some(Self { kind: kind(from), summary: summary.to_owned(), outputs, refused })
+    }
+
+    /// The event that started a run.
+    pub(super) fn started(start: &Start) -> Self {
+        let Start { kind, summary, outputs } = start;
+        Self { kind, summary: summary.clone(), outputs: (**outputs).clone(), refused: None }
+    }
+
+    /// Whether the trigger refuses it.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// The same event under another name.
+    pub(super) fn called(mut self, summary: &str) -> Self {
+        summary.clone_into(&mut self.summary);
+        self
+    }
+
+    /// The event in a few words.
+    pub(super) fn summary(&self) -> &str {
+        &self.summary
     }
 
     /// What `trigger` is.
@@ -109,15 +166,7 @@ impl Event {
     /// A call; `None` when the playbook has no webhook.
     pub(super) fn webhook(playbook: &Playbook, call: HookCall) -> Option<Self> {
         let Trigger::Webhook(hook) = &playbook.trigger else { return None };
-        let fault = hook.schema.as_ref().and_then(|schema| schema.faults(&call.body, 1).into_iter().next());
-        let refused = match fault {
-            _ if !hook.methods.contains(&call.method) => {
-                Some(format!("the method {} is not taken", call.method.as_str()))
-            }
-            Some(fault) if fault.pointer.is_empty() => Some(format!("the body does not fit: {}", fault.message)),
-            Some(fault) => Some(format!("the body does not fit at {}: {}", fault.pointer, fault.message)),
-            None => None,
-        };
+        let refused = unfit(hook, Some(call.method.as_str()), &call.body);
         let summary = format!("webhook {}, call {EVENT}", hook.path);
         Some(Self { kind: "webhook", summary, outputs: webhook::outputs(call), refused })
     }
@@ -135,32 +184,64 @@ impl Event {
 
     /// What the door makes of it: filters, `conditions`, and of `split_on` the run of one element.
     pub(super) fn arrive(self, playbook: &Arc<Playbook>, at: DateTime<Utc>, element: usize) -> Delivery {
-        let Self { kind, summary, outputs, refused } = self;
-        if let Some(because) = refused {
-            return Delivery::Refused { because };
-        }
         let live = Live { version: "test".into(), playbook: playbook.clone() };
-        let text = outputs.to_string();
-        let decided = admission::decide(&live, &Arrival { kind, event: EVENT, outputs: &text, at });
-        let opening = match decided.map(|listening| listening.decision) {
-            Ok(Decision::Start(opening)) => opening,
-            Ok(Decision::Skip { because }) => return Delivery::Refused { because },
-            Err(error) => return Delivery::Refused { because: error.to_string() },
-        };
-        let count = opening.runs.len();
-        match opening.runs.into_iter().nth(element).map(|run| run.delivery) {
-            Some(Delivered::Whole) => Delivery::Start(Start { kind, summary, outputs: Arc::new(outputs) }),
-            Some(Delivered::Part(part)) => {
-                let outputs = Arc::new(serde_json::from_str(&part).unwrap_or_default());
-                Delivery::Start(Start { kind, summary, outputs })
-            }
-            Some(Delivered::Fault(error)) => Delivery::Fault { error },
-            None => Delivery::Refused { because: format!("there is no element {element}, the event has {count}") },
+        let mut all = self.arrive_all(&live, EVENT, at);
+        match all.len() {
+            // Refused, or of one run only.
+            1 if element == 0 || matches!(all[0], Delivery::Refused { .. }) => all.swap_remove(0),
+            count if element < count => all.swap_remove(element),
+            count => Delivery::Refused { because: format!("there is no element {element}, the event has {count}") },
         }
+    }
+
+    /// What the door makes of it: filters, `conditions`, and a run for each element of `split_on`. One refusal where none
+    /// is started.
+    pub(super) fn arrive_all(self, live: &Live, event: EventId, at: DateTime<Utc>) -> Vec<Delivery> {
+        let Self { kind, summary, outputs, refused } = self;
+        let refusal = |because: String| vec![Delivery::Refused { because }];
+        if let Some(because) = refused {
+            return refusal(because);
+        }
+        let text = outputs.to_string();
+        let opening = match admission::decide(live, &Arrival { kind, event, outputs: &text, at }) {
+            Ok(Listening { decision: Decision::Start(opening), .. }) => opening,
+            Ok(Listening { decision: Decision::Skip { because }, .. }) => return refusal(because),
+            Err(error) => return refusal(error.to_string()),
+        };
+        let outputs = Arc::new(outputs);
+        let start = |delivery| match delivery {
+            Delivered::Whole => Delivery::Start(Start { kind, summary: summary.clone(), outputs: outputs.clone() }),
+            Delivered::Part(part) => {
+                let outputs = Arc::new(serde_json::from_str(&part).unwrap_or_default());
+                Delivery::Start(Start { kind, summary: summary.clone(), outputs })
+            }
+            Delivered::Fault(error) => Delivery::Fault { error },
+        };
+        opening.runs.into_iter().map(|run| start(run.delivery)).collect()
     }
 }
 
 /// A call with nothing but a body.
 pub(super) fn posted(body: Value) -> HookCall {
     HookCall { method: Method::Post, headers: Map::new(), queries: Map::new(), parameters: Map::new(), body }
+}
+
+/// Why a webhook does not take a call.
+fn unfit(hook: &WebhookTrigger, method: Option<&str>, body: &Value) -> Option<String> {
+    if let Some(method) = method
+        && !hook.methods.iter().any(|taken| taken.as_str() == method)
+    {
+        return Some(format!("the method {method} is not taken"));
+    }
+    let fault = hook.schema.as_ref()?.faults(body, 1).into_iter().next()?;
+    Some(match fault.pointer.is_empty() {
+        true => format!("the body does not fit: {}", fault.message),
+        false => format!("the body does not fit at {}: {}", fault.pointer, fault.message),
+    })
+}
+
+/// The trigger kind of this name.
+pub(super) fn kind(name: &str) -> &'static str {
+    let kinds = ["mailbox", "form", "webhook", "schedule", "incident", "alert"];
+    kinds.into_iter().find(|kind| *kind == name).unwrap_or("manual")
 }

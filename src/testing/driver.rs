@@ -1,23 +1,21 @@
 //! Drives a case's run: what the machine asks for is answered from the file, time jumps to what comes next.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    case::{Case, Says},
+    case::Says,
     delivery::{Delivery, Start},
     found::{Found, Record, run_status},
-    state::{Calling, End, State, Wanted, info},
+    past::Past,
+    play::Play,
+    state::{Calling, End, State, Wanted},
     world::World,
 };
 use crate::{
     action::{self, Child, EffectKind, Identity, Nature, Outcome, Performed, Rehearsal, RunInfo},
-    config::Config,
     engine::{Event, Step, fallback, journal, redact},
     limits,
     playbook::ActionStatus,
@@ -25,27 +23,27 @@ use crate::{
     store::run::RunStatus,
 };
 
-/// Addresses, the workspace's name: what larum.yaml would say where it says nothing.
-static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(Arc::default);
-
-/// Runs a case. With `crash`, or where the case asks for it, the process dies after every event.
-pub(super) fn run(case: &Case, crash: bool) -> Found {
-    let found = match &case.delivery {
+/// Plays a run. With `crash`, or where the play asks for it, the process dies after every event.
+pub(super) fn run(play: &Play, crash: bool) -> Found {
+    let found = match &play.delivery {
         Delivery::Refused { because } => Found::refused(because),
         Delivery::Fault { error } => Found::fault(error),
-        Delivery::Start(start) => Driver::new(case, start, crash || case.crash).drive(),
+        Delivery::Start(start) => Driver::new(play, start, crash || play.crash).drive(),
     };
-    found.without_secrets(&case.secrets)
+    found.without_secrets(&play.secrets)
 }
 
-struct Driver<'c> {
-    case: &'c Case,
+struct Driver<'p> {
+    play: &'p Play,
     info: Arc<RunInfo>,
     vault: Vault,
     state: State,
     journal: Vec<Vec<u8>>,
     world: World,
     crash: bool,
+    past: Past,
+    /// Steps that the past knows nothing of.
+    unrecorded: Vec<String>,
     /// What a replay made otherwise, and what went wrong beside the run.
     faults: Vec<String>,
 }
@@ -58,18 +56,20 @@ enum Next {
     Woke(u64),
 }
 
-impl<'c> Driver<'c> {
-    fn new(case: &'c Case, start: &Start, crash: bool) -> Self {
-        let info = info(case, start.kind, &start.summary, start.outputs.clone());
-        let state = State::start(case, &info);
+impl<'p> Driver<'p> {
+    fn new(play: &'p Play, start: &Start, crash: bool) -> Self {
+        let info = play.info(start);
+        let state = State::start(play, &info);
         Self {
-            case,
+            play,
             info,
             vault: Vault::ephemeral("test"),
             state,
             journal: Vec::new(),
             world: World::default(),
             crash,
+            past: play.past.clone(),
+            unrecorded: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -89,23 +89,26 @@ impl<'c> Driver<'c> {
     /// Lets one thing happen; `false` when nothing can.
     fn step(&mut self) -> bool {
         let at = self.state.machine.now();
-        if let Some(mut response) = self.state.reply.clone() {
-            self.case.secrets.redact(&mut response);
-            self.world.reply = Some(response);
+        if let Some(response) = self.state.reply.clone().filter(|_| !self.past.will_reply()) {
+            self.reply(response);
             self.commit(&[Event::Replied { at }]);
             return true;
         }
-        let begins =
-            |call: &Calling| Event::Started { step: call.step.clone(), attempt: 1, at, input: call.journalled.clone() };
-        let calls: Vec<Event> = self.state.calls.iter().filter(|call| call.begun.is_none()).map(begins).collect();
+        let is_new = |call: &&Calling| call.begun.is_none() && !self.past.began(&call.step, 1);
+        let calls: Vec<Calling> = self.state.calls.iter().filter(is_new).cloned().collect();
         if !calls.is_empty() {
-            for call in self.state.calls.iter().filter(|call| call.begun.is_none()) {
+            for call in &calls {
                 self.world.child(&call.step, &call.child);
+                self.is_unrecorded(&call.step);
             }
-            self.commit(&calls);
+            let events: Vec<Event> = calls.iter().map(|call| begun(call, at)).collect();
+            self.commit(&events);
             return true;
         }
-        if let Some(local) = self.state.wanted.iter().find(|wanted| self.is_local(wanted)).cloned() {
+        let is_new = |wanted: &&Wanted| wanted.begun.is_none() && !self.past.began(&wanted.step, wanted.attempt);
+        let wanted: Vec<Wanted> = self.state.wanted.iter().filter(is_new).cloned().collect();
+        if let Some(local) = wanted.iter().find(|wanted| self.is_local(wanted)).cloned() {
+            self.is_unrecorded(&local.step);
             // It commits together with the start of its attempt.
             let started = started(&local, at);
             let outcome = self.perform(&local, at);
@@ -113,22 +116,42 @@ impl<'c> Driver<'c> {
             self.commit(&[started, finished]);
             return true;
         }
-        let new: Vec<Wanted> = self.state.wanted.iter().filter(|wanted| wanted.begun.is_none()).cloned().collect();
-        if !new.is_empty() {
-            for wanted in &new {
+        if !wanted.is_empty() {
+            for wanted in &wanted {
                 self.world.begun(wanted.action, &wanted.step, &wanted.input);
+                self.is_unrecorded(&wanted.step);
             }
-            let events: Vec<Event> = new.iter().map(|wanted| started(wanted, at)).collect();
+            let events: Vec<Event> = wanted.iter().map(|wanted| started(wanted, at)).collect();
             self.commit(&events);
             return true;
         }
         self.pass(at)
     }
 
+    fn reply(&mut self, mut response: Value) {
+        self.play.secrets.redact(&mut response);
+        self.world.reply = Some(response);
+    }
+
+    /// Notes a step that begins and of which the past, if the run has one, knows nothing.
+    fn is_unrecorded(&mut self, step: &Step) {
+        let name = step.to_string();
+        if self.play.answers.of(step).is_empty() && !self.unrecorded.contains(&name) {
+            self.unrecorded.push(name);
+        }
+    }
+
     /// Lets time pass until something comes, or a person ends the run.
     fn pass(&mut self, now: DateTime<Utc>) -> bool {
         let next = self.next();
-        let cancelled = self.case.cancel_after.and_then(|after| later(self.case.now, after));
+        if let Some((place, at)) = self.past.next(&self.state)
+            && next.as_ref().is_none_or(|(due, _)| at <= *due)
+        {
+            let event = self.past.take(place);
+            self.repeat(event, at.max(now));
+            return true;
+        }
+        let cancelled = self.play.cancel_after.and_then(|after| later(self.play.now, after));
         let (at, next) = match (next, cancelled) {
             (Some((at, next)), None) => (at, next),
             (Some((at, next)), Some(cancelled)) if at <= cancelled => (at, next),
@@ -146,11 +169,11 @@ impl<'c> Driver<'c> {
                 self.finished(&wanted, at, outcome)
             }
             Next::Signalled(step, mut payload) => {
-                self.case.secrets.redact(&mut payload);
+                self.play.secrets.redact(&mut payload);
                 Event::Signalled { step, payload, at }
             }
             Next::Returned(step, mut outcome) => {
-                redact(&self.case.secrets, &mut outcome);
+                redact(&self.play.secrets, &mut outcome);
                 Event::Returned { step, outcome: *outcome, at }
             }
             Next::Woke(timer) => Event::Woke { timer, at },
@@ -167,9 +190,13 @@ impl<'c> Driver<'c> {
                 first = Some((at, next));
             }
         };
-        let answers = &self.case.answers;
+        let answers = &self.play.answers;
         for wanted in &self.state.wanted {
             let Some(begun) = wanted.begun else { continue };
+            // What came then is told from the past; what did not come then does not come now.
+            if self.past.began(&wanted.step, wanted.attempt) {
+                continue;
+            }
             let answer = answers.attempt(&wanted.step, wanted.attempt);
             let after = answer.map(|answer| answer.after).unwrap_or_default();
             let after = match answer.map(|answer| &answer.says) {
@@ -183,7 +210,8 @@ impl<'c> Driver<'c> {
             }
         }
         for (step, since) in &self.state.awaits {
-            if let Some((payload, after)) = answers.chosen(step)
+            if !self.past.will_signal(step)
+                && let Some((payload, after)) = answers.chosen(step)
                 && let Some(at) = later(*since, after)
             {
                 consider(at, Next::Signalled(step.clone(), payload.clone()));
@@ -191,6 +219,9 @@ impl<'c> Driver<'c> {
         }
         for call in &self.state.calls {
             let Some(begun) = call.begun else { continue };
+            if self.past.began(&call.step, 1) {
+                continue;
+            }
             let answer = answers.attempt(&call.step, 1);
             let after = answer.map(|answer| answer.after).unwrap_or_default();
             let outcome = match answer.map(|answer| &answer.says) {
@@ -202,7 +233,8 @@ impl<'c> Driver<'c> {
                 consider(at, Next::Returned(call.step.clone(), outcome));
             }
         }
-        let timer = self.state.timers.iter().min_by_key(|(timer, until)| (**until, **timer));
+        let own = self.state.timers.iter().filter(|(timer, until)| !self.past.will_wake(**timer, **until));
+        let timer = own.min_by_key(|(timer, until)| (**until, **timer));
         if let Some((timer, until)) = timer {
             consider(*until, Next::Woke(*timer));
         }
@@ -213,7 +245,7 @@ impl<'c> Driver<'c> {
     fn is_local(&self, wanted: &Wanted) -> bool {
         wanted.effect.kind(&wanted.input) == EffectKind::Local
             && self
-                .case
+                .play
                 .answers
                 .attempt(&wanted.step, wanted.attempt)
                 .is_none_or(|answer| matches!(answer.says, Says::Well) && answer.after.is_zero())
@@ -221,7 +253,7 @@ impl<'c> Driver<'c> {
 
     /// What an effect comes to when its answer is there.
     fn land(&mut self, wanted: &Wanted, at: DateTime<Utc>) -> Outcome {
-        let answer = self.case.answers.attempt(&wanted.step, wanted.attempt).map(|answer| &answer.says);
+        let answer = self.play.answers.attempt(&wanted.step, wanted.attempt).map(|answer| &answer.says);
         match answer {
             Some(Says::Outcome(outcome)) => {
                 // What it would have made is made when the answer says that it went well.
@@ -236,20 +268,82 @@ impl<'c> Driver<'c> {
 
     /// Performs an effect in a world where everything goes well.
     fn perform(&mut self, wanted: &Wanted, at: DateTime<Utc>) -> Outcome {
-        let identity = Identity::of(self.info.run, &wanted.step.to_string());
-        let (config, vault) = (&*CONFIG, &self.vault);
-        let call = Rehearsal { run: &self.info, identity, input: &wanted.input, config, vault, at };
-        match wanted.effect.rehearse(call) {
+        match self.rehearse(wanted, at) {
             Performed::Outcome(outcome) => {
                 self.world.landed(wanted.action, &wanted.step, &wanted.input, &outcome);
                 outcome
             }
-            Performed::Local(change) => self.world.change(&wanted.step, change, &self.info, at),
+            Performed::Local(change) => self.world.change(&wanted.step, change, &self.info, at, None),
         }
     }
 
+    fn rehearse(&self, wanted: &Wanted, at: DateTime<Utc>) -> Performed {
+        let identity = Identity::of(self.info.run, &wanted.step.to_string());
+        let (config, vault) = (&self.play.config, &self.vault);
+        wanted.effect.rehearse(Rehearsal { run: &self.info, identity, input: &wanted.input, config, vault, at })
+    }
+
+    /// Performs an effect in the world of then, where it came to `then`.
+    fn perform_again(&mut self, wanted: &Wanted, at: DateTime<Utc>, then: Outcome) -> Outcome {
+        let same = self.past.input(&wanted.step, wanted.attempt) == Some(&wanted.journalled);
+        let went_well = then.status == ActionStatus::Succeeded;
+        let is_local = wanted.effect.kind(&wanted.input) == EffectKind::Local;
+        if same && !went_well {
+            return then;
+        }
+        match self.rehearse(wanted, at) {
+            Performed::Local(change) if went_well || is_local => {
+                let made = self.world.change(&wanted.step, change, &self.info, at, Some(&then));
+                if same { then } else { made }
+            }
+            // What its inputs alone make fail fails, whatever others came to then.
+            Performed::Outcome(outcome) if !same && outcome.status != ActionStatus::Succeeded => outcome,
+            _ => {
+                self.world.landed(wanted.action, &wanted.step, &wanted.input, &then);
+                then
+            }
+        }
+    }
+
+    /// Lets something happen that happened then, as far as the run's own doing is in it by what the run does now.
+    fn repeat(&mut self, event: Event, at: DateTime<Utc>) {
+        let wanted = |driver: &Self, step: &Step, attempt: u32| {
+            let wanted = driver.state.wanted.iter().find(|one| one.step == *step && one.attempt == attempt);
+            wanted.cloned()
+        };
+        let event = match event {
+            Event::Started { step, attempt, .. } => match wanted(self, &step, attempt) {
+                Some(wanted) => {
+                    self.world.begun(wanted.action, &wanted.step, &wanted.input);
+                    started(&wanted, at)
+                }
+                None => {
+                    let Some(call) = self.state.calls.iter().find(|call| call.step == step).cloned() else { return };
+                    self.world.child(&call.step, &call.child);
+                    begun(&call, at)
+                }
+            },
+            Event::Finished { step, attempt, outcome, .. } => {
+                let Some(wanted) = wanted(self, &step, attempt) else { return };
+                let outcome = self.perform_again(&wanted, at, outcome);
+                self.finished(&wanted, at, outcome)
+            }
+            Event::Woke { timer, .. } => Event::Woke { timer, at },
+            Event::Signalled { step, payload, .. } => Event::Signalled { step, payload, at },
+            Event::Returned { step, outcome, .. } => Event::Returned { step, outcome, at },
+            Event::Replied { .. } => {
+                if let Some(response) = self.state.reply.clone() {
+                    self.reply(response);
+                }
+                Event::Replied { at }
+            }
+            Event::Cancelled { .. } => Event::Cancelled { at, pauses: self.state.machine.pauses() },
+        };
+        self.commit(&[event]);
+    }
+
     fn finished(&self, wanted: &Wanted, at: DateTime<Utc>, mut outcome: Outcome) -> Event {
-        redact(&self.case.secrets, &mut outcome);
+        redact(&self.play.secrets, &mut outcome);
         Event::Finished { step: wanted.step.clone(), attempt: wanted.attempt, at, outcome }
     }
 
@@ -280,7 +374,7 @@ impl<'c> Driver<'c> {
 
     fn die(&mut self, events: &[Event]) {
         self.state.settle();
-        match State::replay(self.case, &self.info, &self.journal, &self.vault) {
+        match State::replay(self.play, &self.info, &self.journal, &self.vault) {
             Ok(mut replayed) => {
                 replayed.settle();
                 if let Some(what) = self.state.difference(&replayed) {
@@ -307,7 +401,7 @@ impl<'c> Driver<'c> {
             let message = format!("the run never ends: nothing comes of {} and no timeout ends it", waits.join(", "));
             self.faults.push(message);
         }
-        let wanted = self.case.plan.playbook.fallback && self.world.incidents.is_empty();
+        let wanted = self.play.plan.playbook.fallback && self.world.incidents.is_empty();
         if let Some(fallback) = fallback(&self.info, wanted, status, error.as_ref()) {
             self.world.fallback(&fallback.draft);
         }
@@ -320,14 +414,20 @@ impl<'c> Driver<'c> {
             attempts: self.state.attempts,
             variables: self.state.machine.variables(),
             world: self.world,
-            lasts: self.state.machine.now() - self.case.now,
+            lasts: self.state.machine.now() - self.play.now,
             faults: self.faults,
+            unrecorded: self.unrecorded,
+            trace: self.state.machine.take_trace(),
         }
     }
 }
 
 fn started(wanted: &Wanted, at: DateTime<Utc>) -> Event {
     Event::Started { step: wanted.step.clone(), attempt: wanted.attempt, at, input: wanted.journalled.clone() }
+}
+
+fn begun(call: &Calling, at: DateTime<Utc>) -> Event {
+    Event::Started { step: call.step.clone(), attempt: 1, at, input: call.journalled.clone() }
 }
 
 /// Whether the effect puts a question to somebody, who answers later.

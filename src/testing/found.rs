@@ -6,7 +6,11 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::world::World;
-use crate::{engine::Secrets, playbook::ActionStatus, store::run::RunStatus};
+use crate::{
+    engine::{Evaluated, Secrets},
+    playbook::ActionStatus,
+    store::run::RunStatus,
+};
 
 /// The status of an event that starts nothing.
 pub(super) const NOT_STARTED: &str = "not_started";
@@ -29,6 +33,10 @@ pub(super) struct Found {
     pub(super) lasts: TimeDelta,
     /// What is wrong whatever was expected.
     pub(super) faults: Vec<String>,
+    /// Of a run with a past, the steps that had none: they are answered as if everything went well.
+    pub(super) unrecorded: Vec<String>,
+    /// How fields came about, where the run was traced.
+    pub(super) trace: Vec<Evaluated>,
 }
 
 /// One action, in one iteration.
@@ -107,6 +115,8 @@ impl Found {
             world: World::default(),
             lasts: TimeDelta::zero(),
             faults: Vec::new(),
+            unrecorded: Vec::new(),
+            trace: Vec::new(),
         }
     }
 
@@ -118,6 +128,13 @@ impl Found {
     /// The run fails before its first action.
     pub(super) fn fault(error: &Value) -> Self {
         Self { error: Some(error.clone()), ..Self::nothing("failed") }
+    }
+
+    /// The steps that did something outside.
+    pub(super) fn made(&self) -> Vec<String> {
+        let World { incidents, mails, calls, children, .. } = &self.world;
+        let deeds = [incidents, mails, calls, children].into_iter().flatten();
+        deeds.map(|(step, _)| step.clone()).collect()
     }
 
     /// Records and variables are clean already.

@@ -71,9 +71,9 @@ impl Suite {
         let mut cases = Vec::new();
         for case in self.cases.iter().filter(|case| wanted(case)) {
             let begun = std::time::Instant::now();
-            let found = driver::run(case, crash);
+            let found = driver::run(&case.play, crash);
             let differences = differences(&case.expect, &found, &case.span, &self.source);
-            coverage.get_or_insert_with(|| Coverage::of(&case.plan.playbook)).count(&found.records);
+            coverage.get_or_insert_with(|| Coverage::of(&case.play.plan.playbook)).count(&found.records);
             let position = self.source.position(case.span.start);
             cases.push(CaseReport { name: case.name.clone(), position, differences, took: begun.elapsed() });
         }

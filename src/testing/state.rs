@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{case::Case, delivery::EVENT};
+use super::play::Play;
 use crate::{
     action::{ACTIONS, Child, Effect, Nature, RunInfo},
     engine::{
@@ -15,9 +15,6 @@ use crate::{
     secret::Vault,
     store::{RunId, run::RunStatus},
 };
-
-/// The run's id in every test.
-pub(super) const RUN: RunId = RunId::from_u128(1);
 
 /// An effect that is asked for.
 #[derive(Clone)]
@@ -46,6 +43,7 @@ pub(super) type End = (RunStatus, Option<Value>);
 
 /// What a process that drives the run knows. Everything in it follows from the journal.
 pub(super) struct State {
+    run: RunId,
     pub(super) machine: Machine,
     pub(super) wanted: Vec<Wanted>,
     pub(super) timers: BTreeMap<u64, DateTime<Utc>>,
@@ -58,33 +56,16 @@ pub(super) struct State {
     pub(super) attempts: BTreeMap<String, u32>,
 }
 
-/// What tests of a run give its actions to know.
-pub(super) fn info(case: &Case, kind: &str, summary: &str, outputs: Arc<Value>) -> Arc<RunInfo> {
-    Arc::new(RunInfo {
-        run: RUN,
-        effects: RUN,
-        playbook: case.plan.playbook.name.clone(),
-        version: case.plan.version.clone(),
-        event: EVENT,
-        kind: kind.to_owned(),
-        summary: summary.to_owned(),
-        resembles: None,
-        outputs,
-    })
-}
-
 impl State {
     /// A run that has just begun.
-    pub(super) fn start(case: &Case, info: &Arc<RunInfo>) -> Self {
-        let delivered = Delivered {
-            info: info.clone(),
-            at: case.now,
-            seed: [7; 32],
-            secrets: case.secrets.clone(),
-            earlier: Default::default(),
-        };
-        let (machine, commands) = Machine::start(case.plan.clone(), delivered);
+    pub(super) fn start(play: &Play, info: &Arc<RunInfo>) -> Self {
+        let (at, seed) = (play.now, play.name.seed);
+        let (info, secrets) = (info.clone(), play.secrets.clone());
+        let delivered = Delivered { info, at, seed, secrets, earlier: Arc::default() };
+        let start = if play.traced { Machine::start_traced } else { Machine::start };
+        let (machine, commands) = start(play.plan.clone(), delivered);
         let mut state = Self {
+            run: play.name.run,
             machine,
             wanted: Vec::new(),
             timers: BTreeMap::new(),
@@ -100,12 +81,12 @@ impl State {
 
     /// What a new process makes of a journal.
     pub(super) fn replay(
-        case: &Case,
+        play: &Play,
         info: &Arc<RunInfo>,
         journal: &[Vec<u8>],
         vault: &Vault,
     ) -> Result<Self, JournalError> {
-        let mut state = Self::start(case, info);
+        let mut state = Self::start(play, info);
         journal.iter().try_for_each(|bytes| state.absorb(bytes, vault))?;
         Ok(state)
     }
@@ -159,7 +140,7 @@ impl State {
 
     /// Applies an event, as its stored bytes have it.
     pub(super) fn absorb(&mut self, bytes: &[u8], vault: &Vault) -> Result<(), JournalError> {
-        let event = journal::decode(bytes, vault, RUN)?;
+        let event = journal::decode(bytes, vault, self.run)?;
         match &event {
             Event::Started { step, attempt, at, .. } => {
                 let wanted = self.wanted.iter_mut().filter(|one| one.step == *step && one.attempt == *attempt);
@@ -220,7 +201,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{action::Outcome, diagnostic::Source, testing::Loader};
+    use crate::{
+        action::Outcome,
+        diagnostic::Source,
+        testing::{Loader, delivery::Delivery},
+    };
 
     const TEST: &str = "playbook:\n  name: example\n  trigger: {manual: {}}\n  actions:\n    \
         - {id: get, action: http, with: {url: 'https://example.com'}}\n    - {id: d, action: delay, with: {for: 1h}}\n\
@@ -231,19 +216,20 @@ mod tests {
     fn a_process_that_missed_an_event_is_found_out() {
         let name = "example.test.yaml";
         let suite = Loader::new(None).source(&Source::new(name, TEST), Path::new(name)).unwrap();
-        let (case, vault) = (&suite.cases[0], Vault::ephemeral("test"));
-        let info = info(case, "manual", "", Arc::default());
-        let mut state = State::start(case, &info);
-        let (step, at) = (state.wanted[0].step.clone(), case.now);
+        let (play, vault) = (&suite.cases[0].play, Vault::ephemeral("test"));
+        let Delivery::Start(start) = &play.delivery else { panic!("not started") };
+        let info = play.info(start);
+        let mut state = State::start(play, &info);
+        let (step, at) = (state.wanted[0].step.clone(), play.now);
         let started = Event::Started { step: step.clone(), attempt: 1, at, input: state.wanted[0].journalled.clone() };
         let finished = Event::Finished { step, attempt: 1, at, outcome: Outcome::succeeded(Value::Null) };
         let mut journal = Vec::new();
         let mut missed = Vec::new();
         for event in [started, finished, Event::Woke { timer: 0, at: at + chrono::TimeDelta::hours(1) }] {
-            let before = State::replay(case, &info, &journal, &vault).unwrap();
+            let before = State::replay(play, &info, &journal, &vault).unwrap();
             journal.push(journal::encode(&event, None).unwrap());
             state.absorb(journal.last().unwrap(), &vault).unwrap();
-            let after = State::replay(case, &info, &journal, &vault).unwrap();
+            let after = State::replay(play, &info, &journal, &vault).unwrap();
             assert_eq!(state.difference(&after), None);
             missed.push(state.difference(&before));
         }

@@ -77,12 +77,19 @@ impl World {
         put(&mut self.children, step, json!({"playbook": playbook, "body": body, "wait": wait}));
     }
 
-    /// A change of the workspace is made; gives what its action came to.
-    pub(super) fn change(&mut self, step: &Step, change: LocalChange, info: &RunInfo, at: DateTime<Utc>) -> Outcome {
+    /// A change of the workspace is made; gives what its action came to. `then` is what it came to once before.
+    pub(super) fn change(
+        &mut self,
+        step: &Step,
+        change: LocalChange,
+        info: &RunInfo,
+        at: DateTime<Utc>,
+        then: Option<&Outcome>,
+    ) -> Outcome {
         match change {
             LocalChange::CreateIncident { draft, id, outputs } => {
                 let known = self.incidents.iter().position(|(known, _)| *known == step.to_string());
-                let number = (known.unwrap_or(self.incidents.len()) + 1) as u64;
+                let number = then.and_then(number).unwrap_or((known.unwrap_or(self.incidents.len()) + 1) as u64);
                 put(&mut self.incidents, step, incident(number, &draft));
                 let Draft { title, description, severity, status, owner, tags, .. } = *draft;
                 let incident = Incident {
@@ -112,7 +119,10 @@ impl World {
             }
             // What a change of an incident answers depends on a workspace that a test does not have; the file says it
             // where it matters.
-            LocalChange::Write { .. } => Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": {}})),
+            LocalChange::Write { .. } => {
+                let well = || Outcome::succeeded(json!({"statusCode": 200, "headers": {}, "body": {}}));
+                then.cloned().unwrap_or_else(well)
+            }
         }
     }
 
@@ -122,6 +132,11 @@ impl World {
         made["action"] = FALLBACK.into();
         self.incidents.push((FALLBACK.to_owned(), made));
     }
+}
+
+/// The number of the incident that an action made.
+fn number(outcome: &Outcome) -> Option<u64> {
+    outcome.outputs.as_ref()?.pointer("/body/properties/incidentNumber")?.as_u64()
 }
 
 /// Notes a deed; one that is repeated is the same.

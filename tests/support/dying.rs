@@ -407,6 +407,15 @@ impl Store for Dying {
         self.inner.event(event).await
     }
 
+    async fn events(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.inner.events(since, after, limit).await
+    }
+
     async fn message(&self, event: EventId) -> Result<Option<StoredMessage>, StoreError> {
         self.inner.message(event).await
     }

@@ -1,10 +1,11 @@
 //! Stored events: what a trigger saw, and the raw message it came as.
 
-use rusqlite::{Connection, OptionalExtension};
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     blobs::{self, Blobs},
-    codec::{At, Id, Opened},
+    codec::{self, At, Id, Opened},
     error,
 };
 use crate::store::{
@@ -37,6 +38,24 @@ pub(super) fn get(connection: &Connection, blobs: &Blobs, event: EventId) -> Res
     };
     stored.outputs = serde_json::from_slice(&outputs).map_err(error::damaged)?;
     Ok(Some(stored))
+}
+
+/// Events from `since` on, oldest first. Ids begin with the time, so that they come in this order.
+pub(super) fn since(
+    connection: &Connection,
+    blobs: &Blobs,
+    since: DateTime<Utc>,
+    after: Option<EventId>,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut rows = connection
+        .prepare_cached("SELECT id FROM event WHERE at >= ?1 AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3")?;
+    let ids = rows.query_map(params![At(since), after.map(Id), codec::limit(limit)], |row| row.get::<_, Id>(0))?;
+    let mut events = Vec::new();
+    for id in ids {
+        events.extend(get(connection, blobs, id?.0)?);
+    }
+    Ok(events)
 }
 
 pub(super) fn message(

@@ -393,6 +393,15 @@ impl Store for SqliteStore {
         self.ask_bodies(move |connection, blobs| events::get(connection, blobs, event)).await
     }
 
+    async fn events(
+        &self,
+        since: DateTime<Utc>,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        self.ask_bodies(move |connection, blobs| events::since(connection, blobs, since, after, limit)).await
+    }
+
     async fn message(&self, event: EventId) -> Result<Option<StoredMessage>, StoreError> {
         self.ask_bodies(move |connection, blobs| events::message(connection, blobs, event)).await
     }

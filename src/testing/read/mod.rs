@@ -15,7 +15,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::case::{Case, Expect, Suite};
+use super::{
+    case::{Case, Expect, Suite},
+    play::Play,
+};
 use crate::{
     action::{ACTIONS, vocabulary},
     diagnostic::{Diagnostic, Faults, Source, codes, did_you_mean},
@@ -312,18 +315,9 @@ impl Reading<'_> {
         let answers = answers.map(|given| answers::answers(&given, &ready.plan, faults)).unwrap_or_default();
         let expect = expect.map(|given| expect::expect(&given, &ready.plan, faults));
         let (name, span) = name?;
-        Some(Case {
-            name,
-            span,
-            plan: ready.plan,
-            secrets: ready.secrets,
-            now,
-            delivery: delivery?,
-            answers,
-            cancel_after,
-            crash,
-            expect: expect.unwrap_or(Expect { exactly: false, sections: Vec::new() }),
-        })
+        let play = Play { answers, cancel_after, crash, ..Play::new(ready.plan, ready.secrets, now, delivery?) };
+        let expect = expect.unwrap_or(Expect { exactly: false, sections: Vec::new() });
+        Some(Case { name, span, play, expect })
     }
 }
 

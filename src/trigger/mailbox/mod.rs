@@ -6,6 +6,7 @@ mod fault;
 mod imap;
 mod liveness;
 mod maildir;
+mod peek;
 mod reader;
 mod report;
 
@@ -27,6 +28,7 @@ pub use dead::{RequestError, request_retry};
 pub use fault::Fault;
 pub use imap::ImapError;
 pub use maildir::MaildirError;
+pub use peek::{Peeked, peek};
 pub use report::refused;
 
 use self::{liveness::Liveness, reader::Reader};

@@ -18,7 +18,7 @@ use session::{Listed, Opened, Session};
 use tasks::Tasks;
 
 use super::{
-    Fault,
+    Fault, Peeked, Timing,
     reader::{Commit, Reader},
     report::{Content, Mail},
 };
@@ -126,6 +126,30 @@ pub(super) async fn read(reader: &Arc<Reader>, imap: &Imap, memory: &Memory) -> 
         reading.session.wait(reader.timing.idle, reader.every(), &reader.wake).await?;
         reader.liveness.heard().await;
     }
+}
+
+/// Shows the newest mails of a folder, as [`super::peek`] does.
+pub(super) async fn peek(
+    imap: &Imap,
+    timing: &Timing,
+    folder: &str,
+    count: u32,
+    now: DateTime<Utc>,
+    each: &mut (dyn FnMut(Peeked) + Send),
+) -> Result<(), ImapError> {
+    let mut session = connect::connect(imap, timing).await?;
+    session.open(folder, false).await?;
+    for mail in session.newest(count).await? {
+        let content = if mail.bytes > limits::MAIL_BYTES {
+            Err(format!("the message has {} bytes; at most {} are read", mail.bytes, limits::MAIL_BYTES))
+        } else {
+            // One that was removed in the meantime is missing.
+            let Some(raw) = session.fetch(&[mail]).await?.remove(&mail.uid) else { continue };
+            Ok(raw)
+        };
+        each(Peeked { place: format!("UID {}", mail.uid), received: mail.received.unwrap_or(now), content });
+    }
+    Ok(())
 }
 
 /// Finds out where to go on, fixing the start at the first contact.

@@ -148,10 +148,22 @@ impl Session {
 
     /// The mails of a UID set, in the order of their UIDs.
     pub(super) async fn list(&mut self, set: &str) -> Result<Vec<Listed>, ImapError> {
+        self.listed("UID FETCH", &format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE)")).await
+    }
+
+    /// The newest mails of the folder, at most `count`, in the order of their UIDs.
+    pub(super) async fn newest(&mut self, count: u32) -> Result<Vec<Listed>, ImapError> {
+        if self.exists == 0 || count == 0 {
+            return Ok(Vec::new());
+        }
+        let first = self.exists.saturating_sub(count - 1).max(1);
+        self.listed("FETCH", &format!("FETCH {first}:* (UID RFC822.SIZE INTERNALDATE)")).await
+    }
+
+    async fn listed(&mut self, name: &'static str, command: &str) -> Result<Vec<Listed>, ImapError> {
         let mut mails = Vec::new();
         self.news = false;
-        let command = format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE)");
-        self.command("UID FETCH", &command, self.answer, |response| {
+        self.command(name, command, self.answer, |response| {
             let Response::Fetch(_, attributes) = response else { return };
             let (mut uid, mut bytes, mut received) = (None, None, None);
             for attribute in attributes {

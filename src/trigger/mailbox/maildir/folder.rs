@@ -93,9 +93,26 @@ impl Folder {
 
     /// The files in `new/`, by name, which is by age where the name begins with the time. Hidden ones are not mail.
     pub(super) fn waiting(&self) -> Result<Vec<Waiting>, MaildirError> {
+        let mut waiting = self.mails(&self.new_dir())?;
+        waiting.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(waiting)
+    }
+
+    /// The files in `new/` and `cur/`, by age; those in `cur/` under their names without flags.
+    pub(super) fn all(&self) -> Result<Vec<Waiting>, MaildirError> {
+        let mut all = self.mails(&self.new_dir())?;
+        for mut file in self.mails(&self.path.join("cur"))? {
+            file.name.truncate(base(&file.name).len());
+            all.push(file);
+        }
+        all.sort_unstable_by(|a, b| a.modified.cmp(&b.modified).then_with(|| a.name.cmp(&b.name)));
+        Ok(all)
+    }
+
+    fn mails(&self, path: &Path) -> Result<Vec<Waiting>, MaildirError> {
         let unusable = |source| MaildirError::Unusable { path: self.path.clone(), source };
         let mut waiting = Vec::new();
-        for entry in fs::read_dir(self.new_dir()).map_err(unusable)? {
+        for entry in fs::read_dir(path).map_err(unusable)? {
             let entry = entry.map_err(unusable)?;
             // A name that is no text cannot be kept with its tasks; mail programs give none such.
             let Ok(name) = entry.file_name().into_string() else { continue };
@@ -109,7 +126,6 @@ impl Folder {
                 waiting.push(Waiting { name, bytes: about.len(), modified });
             }
         }
-        waiting.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(waiting)
     }
 

@@ -19,7 +19,7 @@ use watch::{Ready, Watch};
 pub use folder::MaildirError;
 
 use super::{
-    Fault,
+    Fault, Peeked,
     reader::Reader,
     report::{Content, Mail},
 };
@@ -67,6 +67,28 @@ pub(super) async fn read(reader: &Arc<Reader>, root: &Path, start: Start) -> Res
             () = tokio::time::sleep_until(Instant::now() + rest) => {}
         }
     }
+}
+
+/// Shows the newest mails of a folder, as [`super::peek`] does.
+pub(super) fn peek(
+    root: &Path,
+    folder: &str,
+    count: u32,
+    each: &mut (dyn FnMut(Peeked) + Send),
+) -> Result<(), MaildirError> {
+    let folder = Folder::new(root, folder)?;
+    let mut files = folder.all()?;
+    let newest = files.len().saturating_sub(count as usize);
+    for file in files.drain(newest..) {
+        let content = match folder.read(&file) {
+            FileRead::Whole(raw) => Ok(raw),
+            FileRead::Unfit { reason, .. } => Err(reason),
+            FileRead::Changing => Err("the file is still being written".to_owned()),
+            FileRead::Gone => continue,
+        };
+        each(Peeked { place: file.name, received: file.modified.into(), content });
+    }
+    Ok(())
 }
 
 /// Fixes the start at the first contact.
