@@ -12,7 +12,7 @@ pub mod app;
 /// Forms, health and metrics over HTTP.
 pub mod server;
 
-/// Tests of playbooks.
+/// Playbooks tried with nothing performed: tests, dry runs, backtests.
 pub mod testing;
 
 /// What starts runs, and the one door reports come in by.

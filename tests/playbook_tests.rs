@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may end here")]
 
+#[path = "tries/backtest.rs"]
+mod backtest;
 #[path = "tries/dry_run.rs"]
 mod dry_run;
 

@@ -1,8 +1,14 @@
-//! Tests of playbooks: a case gives a run what starts it and what the outside answers, and says what must come of it.
+//! Playbooks tried with nothing performed.
 //!
-//! [`Loader`] reads test files into suites, strictly and with positions; [`Suite::run`] runs a case through the engine's
-//! own machine, with a driver that answers from the file: no network, no store, no clock. What came of it is held against
-//! what was expected value by value. `docs/playbook-tests.md` is the author's reference.
+//! A [`Play`](play::Play) is a run with what the outside answers; [`driver`] plays it through the engine's own machine: no
+//! network, no store, no clock. Three things are made of it:
+//!
+//! - Tests: [`Loader`] reads test files into suites, strictly and with positions; [`Suite::run`] runs the cases and holds
+//!   what came of them against what was expected, value by value. `docs/playbook-tests.md` is the author's reference.
+//! - Dry runs: [`Subject::dry_run`] says how each field of each action comes about.
+//! - Backtests: [`Backtest`] plays a stored run by its own version and by the working copy and tells what differs.
+//!
+//! `docs/dry-run.md` is the author's reference of the last two.
 
 mod backtest;
 mod case;

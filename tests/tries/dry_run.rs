@@ -30,8 +30,8 @@ actions:
     then: [{id: call, action: compose, with: {inputs: now}}]
   - id: each
     for_each: "@trigger.to"
-    do: [{id: remember, action: append_to_array_variable, with: {name: seen, value: "@item().address"}}]
-  - {id: broken, action: compose, with: {inputs: "@trigger.none.at"}}
+    do: [{id: remember, action: append_to_array, with: {name: seen, value: "@item().address"}}]
+  - {id: broken, action: compose, with: {inputs: "@trigger.attachments[5].name"}}
 "#;
 
 const CONFIG: &str = "playbooks: [report.yaml]

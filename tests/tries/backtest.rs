@@ -1,0 +1,252 @@
+//! `larum backtest` over a data folder in which a real engine ran.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use larum::{
+    app::Core,
+    config::Config,
+    mail,
+    playbook::Trigger,
+    store::{
+        intake::{Decision, Intake, Listening, Report, Uniqueness},
+        query::{IncidentFilter, RunFilter},
+        run::RunStatus,
+    },
+    trigger::{
+        intake::Arrival,
+        mailbox::{feed_name, refused},
+    },
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How long the runs of a test may take.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A mail with this number; every tenth is urgent, every seventh is about a door.
+fn numbered(number: usize) -> String {
+    let about = if number.is_multiple_of(7) { "door" } else { "noise" };
+    let importance = if number.is_multiple_of(10) { "high" } else { "normal" };
+    written(number, &format!("incident {number}: {about}"), importance)
+}
+
+fn written(number: usize, subject: &str, importance: &str) -> String {
+    format!(
+        "Return-Path: <r{number}@example.com>\r\nFrom: R <r{number}@example.com>\r\nTo: soc@example.org\r\n\
+         Subject: {subject}\r\nMessage-ID: <{number}@example.com>\r\nImportance: {importance}\r\n\
+         Date: Tue, 24 Nov 2026 09:05:00 +0000\r\n\r\nText {number}.\r\n"
+    )
+}
+
+fn config(folder: &Path) -> Config {
+    Config { data: folder.join("larum-data"), playbooks: vec![folder.join("playbooks")], ..Config::default() }
+}
+
+/// Lets mails come into the embedded mailbox and waits until their runs have ended.
+async fn take(folder: &Path, mails: impl Iterator<Item = String>) {
+    let core = Core::open(config(folder)).unwrap();
+    let reading = core.shelf().read().await.unwrap();
+    assert!(reading.faults.is_empty(), "{:?}", reading.faults);
+    let at = core.clock.now();
+    let mut feed = None;
+    let mut reports = Vec::new();
+    for raw in mails {
+        let message = mail::read(raw.as_bytes(), at).unwrap();
+        let outputs: Arc<str> = Arc::from(json!({"body": message.trigger}).to_string());
+        let event = Uuid::now_v7();
+        let mut playbooks = Vec::new();
+        for live in core.door.library.current().iter() {
+            let Trigger::Mailbox(listens) = &live.playbook.trigger else { continue };
+            feed.get_or_insert(feed_name(listens));
+            let arrival = Arrival { kind: "mailbox", event, outputs: &outputs, at };
+            playbooks.push(match refused(&listens.filter, &message.trigger) {
+                Some(because) => {
+                    Listening { playbook: live.playbook.name.clone(), decision: Decision::Skip { because } }
+                }
+                None => core.door.start(live, &arrival).unwrap(),
+            });
+        }
+        reports.push(Report {
+            event,
+            kind: "mailbox",
+            uniqueness: Uniqueness::Mail { message_id: message.message_id, content_hash: message.content_hash },
+            summary: message.subject,
+            outputs,
+            raw: Some(raw.into_bytes()),
+            playbooks,
+            mail_tasks: Vec::new(),
+            skipped: None,
+        });
+    }
+    core.door.take(Intake { feed: feed.unwrap(), reports, cursor: None, at }).await.unwrap();
+    let until = Instant::now() + DEADLINE;
+    for status in [RunStatus::Running, RunStatus::Waiting] {
+        let open = RunFilter { status: Some(status), limit: 1, ..RunFilter::default() };
+        while !core.store.runs(open.clone()).await.unwrap().is_empty() {
+            assert!(Instant::now() < until, "runs go on for too long");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    core.close().await;
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    fs::create_dir_all(folder.join("playbooks")).unwrap();
+    fs::write(folder.join("playbooks").join(name), text).unwrap();
+}
+
+fn backtest(folder: &Path, args: &[&str]) -> String {
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_larum")).arg("backtest").args(args).current_dir(folder).output().unwrap();
+    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    assert_eq!(out.status.code(), Some(0), "{text}");
+    text
+}
+
+fn data(folder: &Path, playbook: &str) -> Value {
+    let text = backtest(folder, &[playbook, "--output", "json"]);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// What is in the data folder beside the database's own files, and how many incidents and runs.
+async fn kept(folder: &Path) -> (BTreeSet<String>, usize, usize) {
+    let core = Core::open(config(folder)).unwrap();
+    let incidents = core.store.incidents(IncidentFilter { limit: 10_000, ..IncidentFilter::default() }).await.unwrap();
+    let runs = core.store.runs(RunFilter { limit: 10_000, ..RunFilter::default() }).await.unwrap();
+    core.close().await;
+    let mut files = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.to_string_lossy().contains(".db") {
+                files.insert(path.display().to_string());
+            }
+        }
+    }
+    (files, incidents.len(), runs.len())
+}
+
+const REPORT: &str = r#"name: report
+trigger: {mailbox: {filter: {subject_contains: incident}}}
+actions:
+  - id: create
+    action: create_incident
+    with:
+      title: "{{trigger.subject}}"
+      severity: "@if(equals(trigger.importance, 'high'), 'High', 'Medium')"
+  - id: acknowledge
+    action: send_email
+    with:
+      to: "{{trigger.from}}"
+      subject: "Received (#{{actions.create.properties.incidentNumber}}) at {{utcNow}}"
+      body: "Severity {{actions.create.properties.severity}}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_events_exactly_those_are_told_that_a_changed_severity_rule_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(here, "report.yaml", REPORT);
+    take(here, (0..1_000).map(numbered)).await;
+    let before = kept(here).await;
+
+    let same = data(here, "report");
+    let counts = |told: &Value| json!([told["events"], told["differ"], told["as_before"], told["not_compared"]]);
+    assert_eq!(counts(&same), json!([1_000, 0, 1_000, 0]), "{same:#}");
+
+    write(
+        here,
+        "report.yaml",
+        &REPORT.replace("'high'), 'High'", "'high'), if(contains(trigger.subject, 'door'), 'Low', 'High')"),
+    );
+    let changed = data(here, "report");
+    let told: BTreeSet<&str> =
+        changed["different"].as_array().unwrap().iter().map(|event| event["summary"].as_str().unwrap()).collect();
+    let expected: Vec<String> = (0..1_000_usize)
+        .filter(|number| number.is_multiple_of(70))
+        .map(|number| format!("incident {number}: door"))
+        .collect();
+    assert_eq!(told, expected.iter().map(String::as_str).collect());
+    assert_eq!(counts(&changed), json!([1_000, 15, 985, 0]));
+    assert_eq!(changed["differences"], json!({"incidents.create.severity": 15, "mails.acknowledge.body": 15}));
+    assert_eq!(kept(here).await, before, "a backtest performs nothing");
+}
+
+/// Retries, timers, loops, branches that fail, a question nobody answers, instants: all come out as they did.
+const EVERYTHING: &str = r#"name: everything
+variables: {seen: {type: array, default: []}}
+trigger: {mailbox: {}}
+actions:
+  - {id: wait, action: delay, with: {for: PT0.2S}}
+  - id: call
+    action: http
+    with: {url: "http://127.0.0.1:9/none", method: POST, body: "{{guid}}"}
+    retry: {policy: fixed, count: 1, interval: PT5S}
+  - {id: create, action: create_incident, run_after: {call: [failed]}, with: {title: "{{trigger.subject}} at {{utcNow}} {{guid}}"}}
+  - {id: comment, action: add_comment, with: {incident: "@actions.create.id", message: "seen at {{utcNow}}"}}
+  - id: each
+    for_each: "@range(0, 4)"
+    concurrency: 2
+    do:
+      - {id: rest, action: delay, with: {for: PT0.1S}}
+      - {id: mail, action: send_email, with: {to: "a@{item()}.example.com", subject: "at @{utcNow()}", body: "@{rand(0, 1000)}"}}
+  - {id: ask, action: approve, timeout: 1s, with: {to: lead@example.com, subject: Block?, body: Well, options: [Yes, No]}}
+  - {id: late, action: create_incident, run_after: {ask: [timed_out, failed]}, with: {title: "late at {{utcNow}}"}}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playbook_that_did_not_change_comes_out_as_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "everything.yaml", EVERYTHING);
+    take(folder.path(), (0..3).map(numbered)).await;
+    let told = data(folder.path(), "everything");
+    assert_eq!(json!([told["events"], told["differ"], told["not_compared"]]), json!([3, 0, 0]), "{told:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_otherwise_is_told_event_by_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(here, "report.yaml", REPORT);
+    // It takes what the other one does not, so that such events are stored.
+    write(
+        here,
+        "all.yaml",
+        &REPORT.replace("name: report", "name: all").replace("{filter: {subject_contains: incident}}", "{}"),
+    );
+    let mails = [("incident: door", "high"), ("incident: window", "normal"), ("alarm", "normal")];
+    take(here, mails.iter().enumerate().map(|(number, (subject, importance))| written(number, subject, importance)))
+        .await;
+    let changed = REPORT
+        .replace("{subject_contains: incident}", "{importance: normal}")
+        .replace("{{trigger.subject}}", "Report: {{trigger.subject}}")
+        + "  - {id: notify, action: http, with: {method: POST, url: 'https://example.com/hook'}}\n";
+    write(here, "report.yaml", &changed);
+    let text = backtest(here, &["report", "--since", "1h"]);
+    // The instants are those of this test's run.
+    let instant = |text: &str| text.len() == 9 && text.ends_with('Z') && text.contains(':');
+    let day = |text: &str| text.len() == 10 && text.starts_with("20");
+    let stamp = |text: &str| text.contains("T") && text.len() > 20 && text.starts_with("20");
+    let shown: Vec<String> = text
+        .lines()
+        .map(|line| {
+            let word = |word: &str| match word.trim_matches(['"', ',']) {
+                bare if instant(bare) || day(bare) => "·".to_owned(),
+                bare if stamp(bare) => word.replace(bare, "·"),
+                _ => word.to_owned(),
+            };
+            line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
