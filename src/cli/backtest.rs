@@ -99,7 +99,8 @@ async fn tried(
                 if backtest.needs(&run.version) {
                     backtest.know(&run.version, store.version(&run.version).await?.as_ref());
                 }
-                those.extend(store.load_run(run.run).await?);
+                // A run that was asked for again says nothing of what the trigger took.
+                those.extend(store.load_run(run.run).await?.filter(|run| run.origin.is_none()));
             }
             tried.extend(backtest.event(event, &those));
         }

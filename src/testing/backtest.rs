@@ -122,7 +122,7 @@ impl Backtest {
                 None => {
                     let name = Name { run: run_of(id, nth), event: id, resembles, ..Name::default() };
                     let now = driver::run(&Play { name, ..self.subject.play(at, delivery) }, false);
-                    tried.add(None, &Found::refused("it was not started"), Found { unrecorded: now.made(), ..now });
+                    tried.add(None, &Found::not_started(), Found { unrecorded: now.made(), ..now });
                 }
             }
         }

@@ -23,8 +23,8 @@ impl fmt::Display for DryRun {
         writeln!(f, "{} ({}): {}", self.playbook, self.file, one_line(&self.event))?;
         match (&self.because, &self.error) {
             (Some(because), _) => writeln!(f, "would not be started: {because}")?,
-            (None, Some(error)) => writeln!(f, "would be {}: {}", self.status, told(error))?,
-            (None, None) => writeln!(f, "would be {}", self.status)?,
+            (None, Some(error)) => writeln!(f, "would end {}: {}", self.status, told(error))?,
+            (None, None) => writeln!(f, "would end {}", self.status)?,
         }
         for fault in &self.faults {
             writeln!(f, "  {fault}")?;

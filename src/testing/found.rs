@@ -120,9 +120,14 @@ impl Found {
         }
     }
 
+    /// There is no run.
+    pub(super) fn not_started() -> Self {
+        Self::nothing(NOT_STARTED)
+    }
+
     /// The event starts nothing.
     pub(super) fn refused(because: &str) -> Self {
-        Self { because: Some(because.to_owned()), ..Self::nothing(NOT_STARTED) }
+        Self { because: Some(because.to_owned()), ..Self::not_started() }
     }
 
     /// The run fails before its first action.

@@ -219,12 +219,9 @@ async fn what_would_be_otherwise_is_told_event_by_event() {
     let here = folder.path();
     write(here, "report.yaml", REPORT);
     // It takes what the other one does not, so that such events are stored.
-    write(
-        here,
-        "all.yaml",
-        &REPORT.replace("name: report", "name: all").replace("{filter: {subject_contains: incident}}", "{}"),
-    );
-    let mails = [("incident: door", "high"), ("incident: window", "normal"), ("alarm", "normal")];
+    let all = "name: all\ntrigger: {mailbox: {}}\nactions: [{id: a, action: compose, with: {inputs: 1}}]\n";
+    write(here, "all.yaml", all);
+    let mails = [("incident: window", "normal"), ("alarm", "normal"), ("incident: door", "high")];
     take(here, mails.iter().enumerate().map(|(number, (subject, importance))| written(number, subject, importance)))
         .await;
     let changed = REPORT
@@ -236,12 +233,14 @@ async fn what_would_be_otherwise_is_told_event_by_event() {
     // The instants are those of this test's run.
     let instant = |text: &str| text.len() == 9 && text.ends_with('Z') && text.contains(':');
     let day = |text: &str| text.len() == 10 && text.starts_with("20");
-    let stamp = |text: &str| text.contains("T") && text.len() > 20 && text.starts_with("20");
+    let stamp = |text: &str| text.contains('T') && text.len() > 20 && text.starts_with("20");
     let shown: Vec<String> = text
         .lines()
         .map(|line| {
             let word = |word: &str| match word.trim_matches(['"', ',']) {
                 bare if instant(bare) || day(bare) => "·".to_owned(),
+                // Runs race for numbers.
+                bare if bare.starts_with("(#") => "(#·)".to_owned(),
                 bare if stamp(bare) => word.replace(bare, "·"),
                 _ => word.to_owned(),
             };
