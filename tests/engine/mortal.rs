@@ -186,6 +186,7 @@ through! {
     incident_of_run(run: RunId) -> Option<u64>;
     runs(filter: RunFilter) -> Vec<RunSummary>;
     event(event: EventId) -> Option<StoredEvent>;
+    events(since: DateTime<Utc>, after: Option<EventId>, limit: usize) -> Vec<StoredEvent>;
     message(event: EventId) -> Option<StoredMessage>;
     history(feed: Option<&FeedName>, limit: usize) -> Vec<HistoryEntry>;
     feeds() -> Vec<Feed>;
