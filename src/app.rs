@@ -254,11 +254,15 @@ async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keep: Duration, sto
     }
 }
 
-/// Brings what was written into the search index, a portion at a time.
+/// Brings what was written into the search index, a portion at a time, and gives way to whoever writes.
 async fn index(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut failed = false;
+    let (mut rested, mut wrote) = (clock.now(), store.time_writing());
     loop {
         let begun = clock.now();
+        let elapsed = |from: chrono::DateTime<chrono::Utc>| (clock.now() - from).to_std().unwrap_or_default();
+        // What others wrote while this rested; its own portions do not count.
+        let busy = (store.time_writing() - wrote) * limits::INDEX_BUSY > elapsed(rested);
         let indexed = store.index_portion().await;
         if let Err(error) = &indexed
             && !failed
@@ -268,14 +272,24 @@ async fn index(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationT
         }
         failed = indexed.is_err();
         let rest = match indexed {
-            Ok(true) => (clock.now() - begun).to_std().unwrap_or_default() * limits::INDEX_REST,
+            Ok(true) => index_rest(elapsed(begun), busy),
             Ok(false) => limits::INDEX_EVERY,
             Err(_) => limits::STORE_RETRY,
         };
+        (rested, wrote) = (clock.now(), store.time_writing());
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(clock.now() + rest) => {}
+            () = clock.sleep_until(rested + rest) => {}
         }
+    }
+}
+
+/// How long indexing rests after a portion that took so long.
+fn index_rest(took: Duration, busy: bool) -> Duration {
+    if busy {
+        (took * limits::INDEX_REST_BUSY).clamp(limits::INDEX_EVERY, limits::INDEX_REST_MOST)
+    } else {
+        (took * limits::INDEX_REST).min(limits::INDEX_REST_MOST)
     }
 }
 
@@ -292,4 +306,19 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds of rest after a portion that took so many milliseconds.
+    #[test]
+    fn indexing_gives_way_to_whoever_writes_but_never_stops() {
+        let rest = |milliseconds, busy| index_rest(Duration::from_millis(milliseconds), busy).as_secs_f64();
+        assert_eq!(
+            [(10, false), (2_000, false), (1, true), (30, true), (2_000, true)].map(|(took, busy)| rest(took, busy)),
+            [0.09, 5.0, 1.0, 1.47, 5.0]
+        );
+    }
 }

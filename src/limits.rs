@@ -396,13 +396,33 @@ pub const FILTER_ANYS: usize = 2;
 pub const QUESTION: Duration = Duration::from_secs(5);
 /// Properties that one `$orderby` sorts by.
 pub const ORDER_KEYS: usize = 8;
+/// Characters of a text that it is sorted by: a page's continuation repeats them, eight such texts at most, and is part of
+/// an address.
+pub const ORDER_CHARS: usize = 100;
+/// Incidents that are looked at along an order before a page is found by an index of the filter instead.
+pub const WALKED: usize = 50_000;
+/// Characters before the `*` of a search: the beginnings of a shorter one are half of all words there are.
+pub const SEARCH_BEGINNING_CHARS: usize = 3;
 /// Events of the workspace read at once; each is dealt with in a transaction of its own.
 pub const WORKSPACE_EVENTS: usize = 64;
 /// Incidents brought into the search index in one transaction: a few milliseconds in which nobody else writes.
 pub const INDEX_PORTION: usize = 100;
+/// Bytes of text after which a portion ends, however few incidents it has: their words are told apart while nobody else
+/// writes, some 20 MB a second.
+pub const INDEX_PORTION_BYTES: usize = 256 * 1024;
+/// Bytes of one incident that are searched: title, description and owner, of entities the oldest, of comments the newest.
+/// A hundred comments of full length would be ten times that.
+pub const INDEXED_BYTES: usize = 256 * 1024;
 /// How long indexing rests after each portion, in times of what the portion took: new incidents go first.
 pub const INDEX_REST: u32 = 9;
-/// How long indexing waits when nothing is left to do, and the longest that a search misses what was written.
+/// The same while the writer is busy: a fiftieth of the time is what intake hardly feels.
+pub const INDEX_REST_BUSY: u32 = 49;
+/// The longest that indexing rests, so that a search learns something new even while the load lasts.
+pub const INDEX_REST_MOST: Duration = Duration::from_secs(5);
+/// The writer is busy when it worked more than one second in this many.
+pub const INDEX_BUSY: u32 = 3;
+/// How long indexing waits when nothing is left to do, and the longest that a search misses what was written while there
+/// is no load; it is also the shortest rest while the writer is busy.
 pub const INDEX_EVERY: Duration = Duration::from_secs(1);
 /// Characters of a search.
 pub const SEARCH_CHARS: usize = 1_000;

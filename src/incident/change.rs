@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Draft, FieldChange, Incident, Patch, draft::distinct, resource::time};
+use super::{Draft, FieldChange, Incident, Patch, Summary, draft::distinct, resource::time};
 
 impl Draft {
     /// What a client may write of an incident, as it stands.
@@ -55,6 +55,26 @@ impl Patch {
         draft.first_activity = self.first_activity.or(draft.first_activity);
         draft.last_activity = self.last_activity.or(draft.last_activity);
         draft
+    }
+}
+
+impl Summary {
+    /// What `after` says otherwise of the incident's alerts, under the API's names.
+    #[must_use]
+    pub fn changes(&self, after: &Self) -> Vec<FieldChange> {
+        let lists = [
+            ("alertProductNames", &self.alert_products, &after.alert_products),
+            ("tactics", &self.tactics, &after.tactics),
+            ("techniques", &self.techniques, &after.techniques),
+            ("relatedAnalyticRuleIds", &self.analytic_rules, &after.analytic_rules),
+        ];
+        let changed = lists.into_iter().filter(|(_, from, to)| from != to);
+        let change = |(field, from, to): (&str, &Vec<String>, &Vec<String>)| FieldChange {
+            field: field.to_owned(),
+            from: from.as_slice().into(),
+            to: to.as_slice().into(),
+        };
+        changed.map(change).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The workspace: incidents, what hangs on them, and what their changes start.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
@@ -65,6 +67,9 @@ pub trait IncidentStore: Send + Sync + 'static {
     -> Result<Vec<RelatedIncident>, StoreError>;
     /// Brings a portion of what was written into the search index; `false` when nothing was left to do.
     async fn index_portion(&self) -> Result<bool, StoreError>;
+    /// How long anything was being written since the store was opened: what works in the background sees by it whether it
+    /// should give way.
+    fn time_writing(&self) -> Duration;
 
     /// Says whether changes of incidents start anything: only then are events kept of those that follow. Keeping an
     /// automation rule says so too.

@@ -108,6 +108,10 @@ through! {
             self.store.listen(listens);
         }
 
+        fn time_writing(&self) -> std::time::Duration {
+            self.store.time_writing()
+        }
+
         async fn next_workspace_event(&self) {
             self.store.next_workspace_event().await;
         }

@@ -1,6 +1,9 @@
 //! A data folder that an older Larum wrote.
 
-use larum::{incident::IncidentRef, store::incidents::IncidentStore};
+use larum::{
+    incident::{Actor, IncidentRef},
+    store::incidents::IncidentStore,
+};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -28,4 +31,20 @@ async fn incidents_of_an_older_folder_keep_their_names_and_gain_what_is_new() {
     assert_eq!(changed.tags, ["Tür"]);
     let made = incident(store.write(write(put("next", larum::incident::Draft::new("x")))).await.unwrap());
     assert_eq!(made.number, 8);
+}
+
+/// Who made an incident was not written down then.
+#[tokio::test]
+async fn an_incident_of_an_older_folder_for_a_report_that_came_to_nothing_was_made_by_larum() {
+    let data = older();
+    let connection = Connection::open(data.path().join("larum.db")).unwrap();
+    let fallback = "INSERT INTO incident (number, id, etag, created, modified, severity, status, run, event, playbook, \
+                    version, title, tags, description) SELECT 8, x'4f3c2b1a00004000800000000000000b', etag, created, modified, severity, status, run, \
+                    event, playbook, version, 'Unprocessed report: ' || title, '[\"larum-unprocessed\"]', '' FROM incident";
+    connection.execute_batch(fallback).unwrap();
+    drop(connection);
+    let store = open(data.path());
+    let by = async |number| store.find_incident(&IncidentRef::Number(number)).await.unwrap().unwrap().created_by;
+    assert!(matches!(by(7).await, Actor::Playbook { .. }));
+    assert_eq!(by(8).await, Actor::Larum);
 }

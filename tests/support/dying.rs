@@ -168,6 +168,10 @@ impl IncidentStore for Dying {
         self.inner.index_portion().await
     }
 
+    fn time_writing(&self) -> std::time::Duration {
+        self.inner.time_writing()
+    }
+
     async fn workspace_events(&self, limit: usize) -> Result<Vec<WorkspaceEvent>, StoreError> {
         self.inner.workspace_events(limit).await
     }

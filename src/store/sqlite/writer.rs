@@ -6,9 +6,11 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -84,6 +86,7 @@ enum Message {
 /// The way to the writer's thread.
 pub(super) struct Writer {
     queue: Sender<Message>,
+    worked: Arc<AtomicU64>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -92,13 +95,15 @@ impl Writer {
     /// on disk.
     pub(super) fn start(connection: Connection, path: PathBuf, lock: File, bell: Arc<Bell>) -> std::io::Result<Self> {
         let (queue, waiting) = channel();
-        let mut desk = Desk { path, connection: Some(connection), memo: Memo::default(), bell };
+        let worked = Arc::default();
+        let mut desk =
+            Desk { path, connection: Some(connection), memo: Memo::default(), bell, worked: Arc::clone(&worked) };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             desk.serve(&waiting);
             drop(desk);
             drop(lock);
         })?;
-        Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)) })
+        Ok(Self { queue, worked, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
     /// Runs `work` inside the next transaction; returns once that is on disk.
@@ -115,6 +120,11 @@ impl Writer {
         let job = Operation { work: Some(work), may_fail_halfway, result: None, caller };
         self.queue.send(Message::Work(Box::new(job))).map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// How long it was at work, its waits for the disk included.
+    pub(super) fn worked(&self) -> Duration {
+        Duration::from_micros(self.worked.load(Ordering::Relaxed))
     }
 
     /// Lets the thread finish what waits, and waits for it.
@@ -134,6 +144,8 @@ struct Desk {
     connection: Option<Connection>,
     memo: Memo,
     bell: Arc<Bell>,
+    /// Microseconds it was at work.
+    worked: Arc<AtomicU64>,
 }
 
 impl Desk {
@@ -153,7 +165,10 @@ impl Desk {
                 let Ok(next) = waiting.try_recv() else { break };
                 message = next;
             }
+            let begun = Instant::now();
             let committed = self.commit(&mut batch);
+            let worked = u64::try_from(begun.elapsed().as_micros()).unwrap_or_default();
+            self.worked.fetch_add(worked, Ordering::Relaxed);
             for job in batch.drain(..) {
                 job.answer(&committed);
             }
@@ -244,16 +259,20 @@ mod tests {
         writer.run(false, all).await.unwrap()
     }
 
-    /// A batch: while the first operation holds the thread, the others gather behind it.
+    /// A batch: while the first operation holds the thread, all others gather behind it. They are sent when they are first
+    /// polled, which is once the first has its turn, and before it is let go.
     async fn together<T>(writer: &Writer, others: impl Future<Output = T>) -> T {
-        let (release, held) = channel::<()>();
-        let first = writer.run(false, move |_| held.recv().map_err(|_| closed()));
-        let released = async {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            release.send(()).unwrap();
+        let ((release, held), (began, begun)) = (channel::<()>(), oneshot::channel());
+        let first = writer.run(false, move |_| {
+            let _ = began.send(());
+            held.recv().map_err(|_| closed())
+        });
+        let rest = async {
+            begun.await.unwrap();
+            let release = async { release.send(()).unwrap() };
+            tokio::join!(biased; others, release).0
         };
-        let (_, _, others) = tokio::join!(first, released, others);
-        others
+        tokio::join!(first, rest).1
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use super::{
     plan::{self, Plan, Stop},
 };
 use crate::{
-    incident::{Alert, Entity, Precondition, ResourceName, Summary, Written},
+    incident::{ActivityKind, Alert, Entity, Precondition, ResourceName, Summary, Written},
     store::{StoreError, incidents::Subject},
 };
 
@@ -56,20 +56,28 @@ fn as_entity(row: &Row<'_>) -> rusqlite::Result<Entity> {
 }
 
 pub(super) fn get(connection: &Connection, name: &ResourceName) -> Result<Option<Alert>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM alert a WHERE a.name = ?1");
-    let found = connection.prepare_cached(&sql)?.query_row([Named(name.clone())], alert).optional()?;
-    Ok(whole(connection, found.into_iter().collect())?.pop())
+    Ok(whole(connection, bare(connection, name)?.into_iter().collect())?.pop())
 }
 
 /// Those related to an incident, oldest relation first.
 pub(super) fn of_incident(connection: &Connection, incident: u64) -> Result<Vec<Alert>, StoreError> {
+    whole(connection, bare_of_incident(connection, incident)?)
+}
+
+/// One without its entities, and its row.
+pub(super) fn bare(connection: &Connection, name: &ResourceName) -> Result<Option<(i64, Alert)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM alert a WHERE a.name = ?1");
+    Ok(connection.prepare_cached(&sql)?.query_row([Named(name.clone())], alert).optional()?)
+}
+
+/// Those related to an incident without their entities, oldest relation first: what a summary is made of.
+pub(super) fn bare_of_incident(connection: &Connection, incident: u64) -> Result<Vec<(i64, Alert)>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM relation r JOIN alert a ON a.name = r.related \
          WHERE r.incident = ?1 AND r.kind = 'Alert' ORDER BY r.id"
     );
     let mut rows = connection.prepare_cached(&sql)?;
-    let alerts = rows.query_map([codec::int(incident)], alert)?.collect::<Result<_, _>>()?;
-    whole(connection, alerts)
+    Ok(rows.query_map([codec::int(incident)], alert)?.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn entity(connection: &Connection, name: Uuid) -> Result<Option<Entity>, StoreError> {
@@ -79,12 +87,32 @@ pub(super) fn entity(connection: &Connection, name: Uuid) -> Result<Option<Entit
 
 /// What the alerts of an incident concern, each once.
 pub(super) fn entities_of_incident(connection: &Connection, incident: u64) -> Result<Vec<Entity>, StoreError> {
+    let mut entities = Vec::new();
+    each_entity(connection, incident, |entity| {
+        entities.push(entity);
+        true
+    })?;
+    Ok(entities)
+}
+
+/// Shows what the alerts of an incident concern to `show`, each once and the oldest first, until that is `false`.
+pub(super) fn each_entity(
+    connection: &Connection,
+    incident: u64,
+    mut show: impl FnMut(Entity) -> bool,
+) -> Result<(), StoreError> {
     let mut rows = connection.prepare_cached(
         "SELECT e.name, e.kind, e.properties FROM entity e WHERE e.id IN (SELECT ae.entity FROM relation r \
          JOIN alert a ON a.name = r.related JOIN alert_entity ae ON ae.alert = a.id \
          WHERE r.incident = ?1 AND r.kind = 'Alert') ORDER BY e.id",
     )?;
-    Ok(rows.query_map([codec::int(incident)], as_entity)?.collect::<Result<_, _>>()?)
+    let mut rows = rows.query([codec::int(incident)])?;
+    while let Some(row) = rows.next()? {
+        if !show(as_entity(row)?) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Takes an alert in, or replaces it; incidents it is related to learn what it says now.
@@ -94,7 +122,7 @@ pub(super) fn put<'w>(
     alert: &'w Alert,
     precondition: &Precondition,
 ) -> Result<Written, Stop> {
-    let present = get(connection, &alert.name)?;
+    let present = bare(connection, &alert.name)?.map(|(_, present)| present);
     plan::check(precondition, present.as_ref().map(|present| present.etag), &alert.name)?;
     let created = present.is_none();
     let kept = Alert {
@@ -109,12 +137,14 @@ pub(super) fn put<'w>(
         plan.event(Subject::Alert { alert: kept.name.clone() });
     } else {
         for before in incidents::related_to(connection, &kept.name)? {
-            let alerts = of_incident(connection, before.number)?;
-            let now = alerts.iter().map(|other| if other.name == kept.name { &kept } else { other });
+            let alerts = bare_of_incident(connection, before.number)?;
+            let now = alerts.iter().map(|(_, other)| if other.name == kept.name { &kept } else { other });
             let mut after = plan.touched(&before);
             after.summary = Summary::of(&before.summary, now);
-            if after.summary != before.summary {
+            let changes = before.summary.changes(&after.summary);
+            if !changes.is_empty() {
                 plan.update(before, &after);
+                plan.log(&after, ActivityKind::Updated { changes });
             }
         }
     }

@@ -40,6 +40,22 @@ pub(super) fn all(connection: &Connection, incident: u64) -> Result<Vec<Comment>
     Ok(connection.prepare_cached(&sql)?.query_map([codec::int(incident)], comment)?.collect::<Result<_, _>>()?)
 }
 
+/// Shows the messages of an incident to `show`, newest first, until that is `false`.
+pub(super) fn each_message(
+    connection: &Connection,
+    incident: u64,
+    mut show: impl FnMut(&str) -> bool,
+) -> Result<(), StoreError> {
+    let mut rows = connection.prepare_cached("SELECT message FROM comment WHERE incident = ?1 ORDER BY id DESC")?;
+    let mut rows = rows.query([codec::int(incident)])?;
+    while let Some(row) = rows.next()? {
+        if !show(row.get_ref(0)?.as_str().map_err(super::super::error::damaged)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn put<'w>(
     connection: &Connection,
     plan: &mut Plan<'w>,

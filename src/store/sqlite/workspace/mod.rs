@@ -21,13 +21,13 @@ pub(super) use events::tell_created;
 pub(super) use listing::queue;
 pub(super) use writing::decide;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::{SqliteStore, incidents, tokens};
+use super::{SqliteStore, incidents, tokens, writer::Writer};
 use crate::{
     access::{StoredToken, TokenId},
     incident::{
@@ -182,6 +182,10 @@ impl IncidentStore for SqliteStore {
         }
         self.write(move |writing| index::put(writing, &portion)).await?;
         Ok(true)
+    }
+
+    fn time_writing(&self) -> Duration {
+        self.writer.as_ref().map(Writer::worked).unwrap_or_default()
     }
 
     fn listen(&self, listens: bool) {
