@@ -53,9 +53,12 @@ pub enum ActivityKind {
         title: String,
         changes: Vec<FieldChange>,
     },
+    /// The task as it was last.
     TaskDeleted {
         task: ResourceName,
         title: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
     },
     /// An alert or bookmark was related to the incident.
     Related {

@@ -44,7 +44,7 @@ pub struct Task {
 }
 
 /// What an incident can be related to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum RelatedKind {
     Alert,
     Bookmark,

@@ -204,6 +204,9 @@ impl From<StoreError> for Box<Problem> {
         if matches!(error, StoreError::BadContinuation) {
             return bad_request("The query parameter $skipToken is not one that this list gave out.");
         }
+        if matches!(error, StoreError::ShortBeginning { .. }) {
+            return bad_request(format!("The search cannot be done: {error}."));
+        }
         if matches!(error, StoreError::TooLong) {
             tracing::warn!(%error, "an API's list or search was given up");
             let message = format!(

@@ -45,6 +45,13 @@ pub enum StoreError {
     /// A page was asked for with a continuation that does not belong to this list and order, or that is damaged.
     #[error("the continuation does not belong to this list and its order")]
     BadContinuation,
+    /// A search for the words that begin with fewer than
+    /// [`limits::SEARCH_BEGINNING_CHARS`](crate::limits::SEARCH_BEGINNING_CHARS) characters, as it was written.
+    #[error(
+        "'{written}' would find too much: a beginning has at least {} characters before its *",
+        crate::limits::SEARCH_BEGINNING_CHARS
+    )]
+    ShortBeginning { written: String },
     /// A list or a search took longer than [`limits::QUESTION`](crate::limits::QUESTION) and was given up. Nothing was
     /// changed; a narrower one is quicker.
     #[error("the question took longer than {} s and was given up; ask for less, or more exactly", crate::limits::QUESTION.as_secs())]
@@ -55,7 +62,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without anything being repaired by hand but room or rights.
+    /// Whether the same call may succeed later without anything being repaired by hand but room or rights. A question that
+    /// took [too long](Self::TooLong) takes as long again.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable(_))

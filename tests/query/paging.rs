@@ -16,13 +16,15 @@ use serde_json::Value;
 
 use crate::{
     filters::at_random,
-    kit::{at, listing},
+    kit::{Kit, at, listing},
     naive::{self, PROPERTIES},
 };
 
-/// The order of two resources by these keys; then by creation and number in the direction of the first key.
+/// The order of two resources by these keys; then by creation and number in the direction of the last key.
 fn order(left: &Value, right: &Value, keys: &[(&str, bool)]) -> Ordering {
-    let descending = keys.first().is_none_or(|(_, descending)| *descending);
+    // A property that is named again says nothing.
+    let first = |(place, (path, _)): &(usize, &(&str, bool))| keys[..*place].iter().all(|(known, _)| known != path);
+    let descending = keys.iter().enumerate().filter(first).last().is_none_or(|(_, (_, descending))| *descending);
     let ties = [("properties/createdTimeUtc", descending), ("properties/incidentNumber", descending)];
     for (path, descending) in keys.iter().copied().chain(ties) {
         let kind = PROPERTIES.iter().find(|(known, _)| *known == path).map(|(_, kind)| *kind);
@@ -52,6 +54,7 @@ async fn any_order_visits_every_incident_once_in_pages_of_any_size() {
     for (severity, status, created) in [(true, false, true), (false, true, true), (true, true, false)] {
         orders.push(vec![("properties/severity", severity), ("properties/status", status)]);
         orders.push(vec![("properties/status", status), ("properties/createdTimeUtc", created)]);
+        orders.push(vec![("properties/severity", severity), ("properties/createdTimeUtc", !severity)]);
         orders.push(vec![
             ("properties/severity", severity),
             ("properties/status", status),
@@ -140,6 +143,27 @@ async fn the_queue_goes_on_below_an_incident() {
             found.extend(page.iter().map(|incident| incident.number));
         }
         assert_eq!(found, all);
+    }
+    let every = IncidentFilter { limit: usize::MAX, ..IncidentFilter::default() };
+    assert_eq!(kit.store.incidents(every).await.unwrap().len(), 40, "however many are asked for");
+}
+
+/// The continuation is a part of the next page's address.
+#[tokio::test]
+async fn pages_in_the_order_of_long_texts_go_on_by_a_short_continuation() {
+    let kit = Kit::new();
+    for place in 0..9 {
+        let description = format!("{} {}", "😀".repeat(90 + place % 3), "é".repeat(4_800));
+        let title = format!("{place} {}", "😀".repeat(1_900));
+        kit.create(at("2024-01-01T12:00:00Z"), Draft { description, ..Draft::new(title) }).await;
+    }
+    for (order, expected) in [
+        ("properties/title desc", vec![9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ("properties/description, properties/title", vec![1, 4, 7, 2, 5, 8, 3, 6, 9]),
+    ] {
+        assert_eq!(kit.list(None, order, 2).await, expected, "{order}");
+        let next = kit.store.list_incidents(listing(None, order, 2)).await.unwrap().next.unwrap();
+        assert!(next.len() < 2_000, "{}", next.len());
     }
 }
 

@@ -169,6 +169,63 @@ async fn what_changes_or_goes_is_found_as_it_is_now() {
     assert!(!kit.store.index_portion().await.unwrap(), "and then there is nothing left to do");
 }
 
+#[tokio::test]
+async fn long_comments_come_into_the_index_a_few_incidents_at_a_time_the_newest_comments_first() {
+    let kit = Kit::new();
+    let filler = "padding ".repeat(3_500);
+    let mut numbers = Vec::new();
+    for place in 0..3 {
+        let number = kit.titled(&format!("Incident {place}"), "").await;
+        for comment in 0..12 {
+            kit.comment(number, &format!("c{comment}"), &format!("remark{comment} {filler}")).await;
+        }
+        numbers.push(number);
+    }
+    assert!(kit.store.index_portion().await.unwrap());
+    assert_eq!(kit.numbers("incident").await, numbers[..1], "one fills a portion");
+    kit.index().await;
+    numbers.reverse();
+    assert_eq!(kit.numbers("incident remark11").await, numbers);
+    assert_eq!(kit.numbers("remark0").await, [0; 0], "more of one incident is not searched");
+}
+
+#[tokio::test]
+async fn changed_and_new_incidents_take_turns_in_the_index_each_in_order() {
+    let kit = Kit::new();
+    for place in 0..120 {
+        kit.titled(&format!("First {place}"), "").await;
+    }
+    kit.index().await;
+    for number in (1..=120).rev() {
+        kit.patch(noon(), number, Patch { title: Some(format!("Changed title{number}")), ..Patch::default() }).await;
+    }
+    let new = kit.titled("New one", "").await;
+    for _ in 0..120 {
+        kit.titled("Another", "").await;
+    }
+    assert!(kit.store.index_portion().await.unwrap());
+    assert_eq!(kit.numbers("new one").await, [new], "however much has changed");
+    assert_eq!(kit.numbers("title120").await, [120], "it changed first");
+    assert_eq!(kit.numbers("title1").await, [0; 0], "its turn comes last");
+    kit.index().await;
+    assert_eq!(kit.numbers("title1").await, [1]);
+    assert_eq!(kit.numbers("first").await, [0; 0]);
+}
+
+#[tokio::test]
+async fn what_is_learned_of_an_entity_is_found_at_all_incidents_it_is_in() {
+    let kit = Kit::new();
+    let (first, second) = (kit.titled("One", "").await, kit.titled("Two", "").await);
+    let host = entity(1, EntityKind::Host, "web-1");
+    kit.alert(noon(), first, json!({}), std::slice::from_ref(&host)).await;
+    kit.index().await;
+    let mut learned = host;
+    learned["properties"]["dnsDomain"] = json!("contoso.example");
+    kit.alert(noon(), second, json!({}), &[learned]).await;
+    kit.index().await;
+    assert_eq!(kit.numbers("contoso").await, [second, first]);
+}
+
 /// Nothing that is asked is a mistake.
 #[tokio::test]
 async fn any_query_is_answered() {
@@ -211,6 +268,10 @@ async fn any_query_is_answered() {
         kit.store.search(query, 10).await.unwrap();
     }
     assert_eq!(kit.numbers("x and y").await, [number]);
+    for query in ["x*", "door ab*", r#""north d"*"#] {
+        let refused = kit.store.search(query, 10).await.unwrap_err();
+        assert!(refused.to_string().ends_with("has at least 3 characters before its *"), "{query}: {refused}");
+    }
 }
 
 #[tokio::test]
@@ -245,4 +306,21 @@ async fn incidents_are_related_by_what_they_have_in_common() {
 
     kit.patch(noon(), alike, Patch { title: Some("Something else".to_owned()), ..Patch::default() }).await;
     assert_eq!(kit.related(mailed).await.len(), 2, "a title that changed is no longer the same, indexed or not");
+
+    let old = kit.titled("Many alike", "").await;
+    let mut newer = Vec::new();
+    for _ in 0..101 {
+        newer.push(kit.titled("Many alike", "").await);
+    }
+    kit.index().await;
+    let last = newer.pop().unwrap();
+    for number in newer {
+        let title = Some("No longer".to_owned());
+        kit.patch(noon(), number, Patch { title, ..Patch::default() }).await;
+    }
+    assert_eq!(
+        kit.related(last).await,
+        [(old, vec![Reason::SameTitle])],
+        "those that were alike a moment ago do not hide it"
+    );
 }

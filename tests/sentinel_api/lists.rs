@@ -150,3 +150,29 @@ async fn comments_and_relations_are_listed_with_conditions_too() {
     assert_eq!(page["value"].as_array().unwrap().len(), 2);
     assert!(page["nextLink"].is_string());
 }
+
+/// What would be a whole table compared with itself ends after five seconds, and says what to do.
+#[tokio::test]
+async fn a_list_that_takes_too_long_is_given_up_with_a_503_that_says_how_to_narrow_it() {
+    let api = api().await;
+    let labels: Vec<_> = (0..200).map(|number| json!({"labelName": format!("label {number:03}")})).collect();
+    for name in 0..10 {
+        let properties = json!({"title": "Door", "severity": "High", "status": "New", "labels": labels});
+        api.ok(201, "PUT", &format!("/incidents/incident-{name}"), Some(&json!({"properties": properties}))).await;
+    }
+    let pairs = "properties/labels/any(a: properties/labels/any(b: contains(a/labelName, b/labelName) and a/labelName ne b/labelName))";
+    let filter = vec![pairs; 100].join(" or ");
+    let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+    let answer = api.call("GET", &format!("{BASE}/incidents?{VERSION}&$filter={filter}"), None).await;
+    assert_eq!((answer.status, answer.header("retry-after").is_some()), (503, true), "{}", answer.body);
+    assert_eq!(
+        answer.json()["error"],
+        json!({
+            "code": "ServiceUnavailable",
+            "message": "The list or search took longer than 5 seconds and was given up. Narrow it: compare the status, \
+                        the severity, a time or a label with 'eq' or 'ge', sort by a time, and avoid 'any' inside 'any'.",
+        })
+    );
+    // Nobody else is kept waiting by it.
+    api.ok(200, "GET", "/incidents?$filter=properties/severity%20eq%20'High'", None).await;
+}

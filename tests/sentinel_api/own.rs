@@ -97,6 +97,11 @@ async fn incidents_are_found_by_their_words() {
     assert_eq!(found["value"][0]["incident"]["properties"]["incidentNumber"], 1);
     let nothing = api.own(400, "GET", "/api/incidents/search", None).await;
     assert_eq!(nothing["error"]["message"], "The query parameter q must say what to look for.");
+    let short = api.own(400, "GET", "/api/incidents/search?q=north%20st*", None).await;
+    assert_eq!(
+        short["error"]["message"],
+        "The search cannot be done: 'st*' would find too much: a beginning has at least 3 characters before its *."
+    );
 }
 
 #[tokio::test]

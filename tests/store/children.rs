@@ -151,6 +151,23 @@ async fn tasks_come_in_the_order_they_were_made_and_are_found_by_name_alone() {
         },
     ];
     assert_eq!(updated.collect::<Vec<_>>(), expected);
+    let described = Change::PutTask {
+        incident: number(2),
+        name: name("z"),
+        title: "another".into(),
+        description: Some("Ring the caretaker first".into()),
+        status: TaskStatus::New,
+        precondition: Precondition::default(),
+    };
+    kit.write(described).await.unwrap();
+    let gone = Change::DeleteTask { incident: number(2), name: name("z"), precondition: Precondition::default() };
+    kit.write(gone).await.unwrap();
+    let (task, title) = (name("z"), "another".to_owned());
+    assert_eq!(
+        kit.happened(2).await.pop(),
+        Some(ActivityKind::TaskDeleted { task, title, description: Some("Ring the caretaker first".into()) }),
+        "what is deleted is still in the log"
+    );
 }
 
 #[tokio::test]
@@ -189,10 +206,24 @@ async fn an_incident_learns_from_its_alerts_and_forgets_with_them() {
     assert_eq!(kit.find(1).await.summary.bookmarks, 0, "a bookmark that is deleted leaves its incidents");
     assert_eq!(kit.store.relation(&number(1), &name("mark")).await.unwrap(), None);
     let unrelated = |kind, related: &str| ActivityKind::Unrelated { kind, related: name(related) };
+    let change = |field: &str, from, to| FieldChange { field: field.into(), from, to };
+    let said_otherwise = vec![
+        change("alertProductNames", json!(["Defender", "Entra"]), json!(["Defender", "Sentinel"])),
+        change("tactics", json!(["Execution", "Impact"]), json!(["Execution", "Exfiltration"])),
+        change(
+            "relatedAnalyticRuleIds",
+            json!(["rule of Defender", "rule of Entra"]),
+            json!(["rule of Defender", "rule of Sentinel"]),
+        ),
+    ];
     let happened = kit.happened(1).await;
     assert_eq!(
         happened[3..],
-        [unrelated(RelatedKind::Alert, "one"), unrelated(RelatedKind::Bookmark, "mark")],
+        [
+            ActivityKind::Updated { changes: said_otherwise },
+            unrelated(RelatedKind::Alert, "one"),
+            unrelated(RelatedKind::Bookmark, "mark")
+        ],
         "{happened:?}"
     );
 }

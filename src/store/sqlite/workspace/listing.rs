@@ -25,6 +25,7 @@ use crate::{
 use collection::Collection;
 use condition::Parameters;
 use order::{Place, Sort};
+use route::{Reach, Route};
 
 pub(super) use candidates::token;
 
@@ -32,10 +33,25 @@ pub(super) use candidates::token;
 pub(super) fn incidents(connection: &Connection, listing: &Listing) -> Result<Page<Incident>, StoreError> {
     let sort = Sort::new(&collection::INCIDENTS, &listing.order, &["incident.created"]);
     let after = place(&sort, listing)?;
-    let mut parameters = Parameters::default();
-    let top = top(listing);
-    let sql = route::sql(connection, listing.filter.as_ref(), &sort, after.as_ref(), top, &mut parameters)?;
-    page(connection, &sql, parameters, &sort, top, incidents::incident)
+    found(connection, listing.filter.as_ref(), &sort, after.as_ref(), top(listing))
+}
+
+/// A page of incidents by the way that is likely the shortest, and when that leads too far, by another.
+fn found(
+    connection: &Connection,
+    filter: Option<&Filter>,
+    sort: &Sort,
+    after: Option<&Place>,
+    top: usize,
+) -> Result<Page<Incident>, StoreError> {
+    let by = |reach| {
+        let Route { sql, parameters, partly } = route::find(connection, filter, sort, after, top, reach)?;
+        Ok::<_, StoreError>((page(connection, &sql, parameters, sort, top, incidents::incident)?, partly))
+    };
+    match by(Reach::Some)? {
+        (found, true) if found.next.is_none() => Ok(by(Reach::All)?.0),
+        (found, _) => Ok(found),
+    }
 }
 
 /// The queue of `larum incidents list` and others: newest first, behind the incident with a number.
@@ -51,7 +67,6 @@ pub(in super::super) fn queue(connection: &Connection, filter: &IncidentFilter) 
     let conditions: Vec<_> = conditions.into_iter().flatten().collect();
     let condition = (!conditions.is_empty()).then_some(Filter::And(conditions));
     let sort = Sort::new(&collection::INCIDENTS, &[], &["incident.created"]);
-    let mut parameters = Parameters::default();
     let after = match filter.below {
         None => None,
         // That incident may have been deleted; then its neighbour's time is as good.
@@ -63,8 +78,7 @@ pub(in super::super) fn queue(connection: &Connection, filter: &IncidentFilter) 
             Some(vec![row.get(0)?, codec::int(below).into()])
         }
     };
-    let sql = route::sql(connection, condition.as_ref(), &sort, after.as_ref(), filter.limit, &mut parameters)?;
-    Ok(page(connection, &sql, parameters, &sort, filter.limit, incidents::incident)?.items)
+    Ok(found(connection, condition.as_ref(), &sort, after.as_ref(), filter.limit)?.items)
 }
 
 fn named(path: &str) -> Option<&'static Property> {
@@ -142,7 +156,12 @@ fn top(listing: &Listing) -> usize {
 /// One row more than the page tells whether there is another page.
 fn statement(from: &str, columns: &str, sort: &Sort, wanted: &str, top: usize) -> String {
     let (keys, order) = (sort.columns(), sort.order_by());
-    format!("SELECT {columns}{keys} FROM {from} WHERE {wanted} {order} LIMIT {}", top.saturating_add(1))
+    format!("SELECT {columns}{keys} FROM {from} WHERE {wanted} {order} LIMIT {}", one_more(top))
+}
+
+/// As many rows as SQLite knows are as good as all.
+fn one_more(top: usize) -> i64 {
+    codec::limit(top).saturating_add(1)
 }
 
 fn page<T>(
@@ -153,7 +172,8 @@ fn page<T>(
     top: usize,
     read: fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Page<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
+    // Not kept: its text is as the client's filter wants it, and others are never asked again.
+    let mut statement = connection.prepare(sql)?;
     let first_key = statement.column_count() - sort.keys.len();
     let mut rows = statement.query(params_from_iter(parameters.0))?;
     let (mut items, mut last) = (Vec::new(), None);

@@ -6,8 +6,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    super::codec::{self, Named},
-    comments,
+    super::codec::{self, Name, Named},
     plan::{self, Plan, Stop, invalid},
     relations, tasks,
 };
@@ -17,6 +16,7 @@ use crate::{
         ResourceName, Status, Summary, Written,
     },
     limits,
+    store::StoreError,
 };
 
 /// Moves everything of `from` into `into`, and closes `from`.
@@ -52,43 +52,32 @@ pub(super) fn merge(
         }
     }
     let mut after = plan.touched(&target);
-    let mut moving = Moving::of(connection, &target)?;
     let mut tags: HashSet<&String> = target.tags.iter().collect();
     for source in &sources {
-        moving.take(connection, plan, source)?;
         after.tags.extend(source.tags.iter().filter(|tag| tags.insert(tag)).cloned());
         after.summary.join(&source.summary);
     }
-    after.summary.comments = moving.comments;
-    after.summary.alerts = moving.count(RelatedKind::Alert);
-    after.summary.bookmarks = moving.count(RelatedKind::Bookmark);
-    if after.summary.comments > limits::COMMENTS {
-        return Err(invalid(format!(
-            "Merged, the incidents would have {} comments; an incident can have {}.",
-            after.summary.comments,
-            limits::COMMENTS
-        )));
+    // Before anything that hangs on them is read: together they may have a hundred times what one may have.
+    let together = || sources.iter().chain([&target]);
+    after.summary.comments = together().map(|incident| incident.summary.comments).sum();
+    after.summary.alerts = related(connection, together(), RelatedKind::Alert)?;
+    after.summary.bookmarks = related(connection, together(), RelatedKind::Bookmark)?;
+    let tasks = together().map(|incident| tasks::count(connection, incident.number)).sum::<Result<u64, _>>()?;
+    for (have, what, most) in [
+        (after.summary.comments, "comments", limits::COMMENTS),
+        (after.summary.alerts, "alerts", limits::RELATED_ALERTS),
+        (after.tags.len() as u64, "tags", limits::TAGS as u64),
+        (tasks, "tasks", limits::TASKS as u64),
+    ] {
+        if have > most {
+            return Err(invalid(format!(
+                "Merged, the incidents would have {have} {what}; an incident can have {most}."
+            )));
+        }
     }
-    if after.summary.alerts > limits::RELATED_ALERTS {
-        return Err(invalid(format!(
-            "Merged, the incidents would have {} alerts; an incident can have {}.",
-            after.summary.alerts,
-            limits::RELATED_ALERTS
-        )));
-    }
-    if after.tags.len() > limits::TAGS {
-        return Err(invalid(format!(
-            "Merged, the incidents would have {} tags; an incident can have {}.",
-            after.tags.len(),
-            limits::TAGS
-        )));
-    }
-    if moving.tasks > limits::TASKS {
-        return Err(invalid(format!(
-            "Merged, the incidents would have {} tasks; an incident can have {}.",
-            moving.tasks,
-            limits::TASKS
-        )));
+    let mut moving = Moving::of(connection, &target)?;
+    for source in &sources {
+        moving.take(connection, plan, source)?;
     }
     let numbers = sources.iter().map(|source| source.number).collect();
     for source in sources {
@@ -121,63 +110,59 @@ fn close(plan: &mut Plan<'_>, source: Incident, into: u64) {
     plan.tell(&after, ActivityKind::Updated { changes });
 }
 
-/// What hangs on the target, while more is moved to it.
+/// How many alerts or bookmarks incidents are related to, each counted once.
+fn related<'i>(
+    connection: &Connection,
+    incidents: impl Iterator<Item = &'i Incident>,
+    kind: RelatedKind,
+) -> Result<u64, StoreError> {
+    let numbers = codec::to_json(&incidents.map(|incident| incident.number).collect::<Vec<_>>())?;
+    let mut count = connection.prepare_cached(
+        "SELECT count(DISTINCT related) FROM relation WHERE kind = ?1 AND incident IN (SELECT value FROM json_each(?2))",
+    )?;
+    Ok(count.query_row(params![Name(kind), numbers], |row| row.get(0)).map(codec::count)?)
+}
+
+/// What the target has, while more is moved to it.
 struct Moving {
     into: u64,
-    comments: u64,
-    tasks: usize,
     /// Names that are taken, by table.
     taken: HashSet<(&'static str, String)>,
-    related: Vec<(RelatedKind, ResourceName)>,
+    related: HashSet<(RelatedKind, String)>,
 }
 
 impl Moving {
     fn of(connection: &Connection, target: &Incident) -> Result<Self, Stop> {
-        let number = target.number;
-        let (mut moving, mut taken) =
-            (Self { into: number, comments: 0, tasks: 0, taken: HashSet::new(), related: Vec::new() }, HashSet::new());
-        for comment in comments::all(connection, number)? {
-            moving.comments += 1;
-            taken.insert(("comment", key(&comment.name)));
+        let mut moving = Self { into: target.number, taken: HashSet::new(), related: HashSet::new() };
+        for table in ["comment", "task"] {
+            let names = names(connection, table, target.number)?;
+            moving.taken.extend(names.iter().map(|name| (table, key(name))));
         }
-        for task in tasks::all(connection, number)? {
-            moving.tasks += 1;
-            taken.insert(("task", key(&task.name)));
+        for relation in relations::all(connection, target.number)? {
+            moving.taken.insert(("relation", key(&relation.name)));
+            moving.related.insert((relation.kind, key(&relation.related)));
         }
-        for relation in relations::all(connection, number)? {
-            taken.insert(("relation", key(&relation.name)));
-            moving.related.push((relation.kind, relation.related));
-        }
-        moving.taken = taken;
         Ok(moving)
-    }
-
-    fn count(&self, kind: RelatedKind) -> u64 {
-        self.related.iter().filter(|(of, _)| *of == kind).count() as u64
     }
 
     /// Moves what hangs on an incident.
     fn take(&mut self, connection: &Connection, plan: &mut Plan<'_>, source: &Incident) -> Result<(), Stop> {
-        for comment in comments::all(connection, source.number)? {
-            self.comments += 1;
-            self.carry(plan, "comment", source.number, comment.name);
-        }
-        for task in tasks::all(connection, source.number)? {
-            self.tasks += 1;
-            self.carry(plan, "task", source.number, task.name);
+        for table in ["comment", "task"] {
+            for name in names(connection, table, source.number)? {
+                self.carry(plan, table, source.number, name);
+            }
         }
         for relation in relations::all(connection, source.number)? {
             let Relation { kind, related, name, .. } = relation;
-            if self.related.iter().any(|(of, other)| *of == kind && *other == related) {
+            if self.related.insert((kind, key(&related))) {
+                self.carry(plan, "relation", source.number, name);
+            } else {
                 let (from, name) = (codec::int(source.number), Named(name));
                 plan.then(move |writing| {
                     let sql = "DELETE FROM relation WHERE incident = ?1 AND name = ?2";
                     writing.connection.prepare_cached(sql)?.execute(params![from, name])?;
                     Ok(())
                 });
-            } else {
-                self.related.push((kind, related));
-                self.carry(plan, "relation", source.number, name);
             }
         }
         Ok(())
@@ -197,6 +182,14 @@ impl Moving {
             Ok(())
         });
     }
+}
+
+/// The names of what hangs on an incident, oldest first.
+fn names(connection: &Connection, table: &str, incident: u64) -> Result<Vec<ResourceName>, StoreError> {
+    let sql = format!("SELECT name FROM {table} WHERE incident = ?1 ORDER BY id");
+    let mut rows = connection.prepare_cached(&sql)?;
+    let names = rows.query_map([codec::int(incident)], |row| Ok(row.get::<_, Named>(0)?.0))?;
+    Ok(names.collect::<Result<_, _>>()?)
 }
 
 /// A name as it is compared.

@@ -58,11 +58,11 @@ pub(super) fn related(
     }
     let sender = index::sender(connection, blobs, own.provenance.event)?;
     if let Some(sender) = &sender {
-        for other in keyed(connection, &index::sender_key(sender), number)? {
+        for other in keyed(connection, &index::sender_key(sender), number, None)? {
             others.entry(other).or_default().sender = true;
         }
     }
-    for other in keyed(connection, &listing::token("properties/title", &own.title), number)? {
+    for other in keyed(connection, &listing::token("properties/title", &own.title), number, Some(&own.title))? {
         others.entry(other).or_default().title = true;
     }
     let mut others: Vec<_> = others.into_iter().collect();
@@ -72,17 +72,13 @@ pub(super) fn related(
         if related.len() == limit {
             break;
         }
-        // The index may know an incident as it was a moment ago.
         let Some(incident) = incidents::get(connection, codec::count(other))? else { continue };
         let Common { entities, sender: same_sender, title } = common;
         let entities = (!entities.is_empty()).then_some(Reason::SharedEntities { entities });
         let sender =
             sender.as_ref().filter(|_| same_sender).map(|sender| Reason::SameSender { sender: sender.clone() });
-        let title = (title && incident.title == own.title).then_some(Reason::SameTitle);
-        let because: Vec<_> = entities.into_iter().chain(sender).chain(title).collect();
-        if !because.is_empty() {
-            related.push(RelatedIncident { incident, because });
-        }
+        let title = title.then_some(Reason::SameTitle);
+        related.push(RelatedIncident { incident, because: entities.into_iter().chain(sender).chain(title).collect() });
     }
     Ok(related)
 }
@@ -97,13 +93,16 @@ fn sharing(connection: &Connection, entity: &Entity, number: i64) -> Result<Vec<
     Ok(rows.query_map(params![Id(entity.name), number, NEWEST], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// The newest other incidents with a word in the index of exact values.
-fn keyed(connection: &Connection, key: &str, number: i64) -> Result<Vec<i64>, StoreError> {
+/// The newest other incidents with a word in the index of exact values, and with this title. The index may know them as they
+/// were a moment ago: what is gone or has another title by now does not count.
+fn keyed(connection: &Connection, key: &str, number: i64, title: Option<&str>) -> Result<Vec<i64>, StoreError> {
     let mut rows = connection.prepare_cached(
-        "SELECT rowid FROM incident_key WHERE incident_key MATCH ?1 AND rowid <> ?2 ORDER BY rowid DESC LIMIT ?3",
+        "SELECT i.number FROM incident_key k CROSS JOIN incident i ON i.number = k.rowid \
+         WHERE k.incident_key MATCH ?1 AND i.number <> ?2 AND (?3 IS NULL OR i.title = ?3) \
+         ORDER BY k.rowid DESC LIMIT ?4",
     )?;
     let key = format!("\"{key}\"");
-    Ok(rows.query_map(params![key, number, NEWEST], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    Ok(rows.query_map(params![key, number, title, NEWEST], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 fn friendly_name(entity: &Entity) -> String {

@@ -100,7 +100,7 @@ pub(super) fn put(
     // The name as it was first written, and what the incident learns from it.
     let related = match kind {
         RelatedKind::Alert => {
-            let alert = alerts::get(connection, related)?.ok_or_else(|| Rejected::NotFound(related.to_string()))?;
+            let alert = alerts::bare(connection, related)?.ok_or_else(|| Rejected::NotFound(related.to_string()))?.1;
             after.summary.alerts += 1;
             after.summary.learn(&alert);
             alert.name
@@ -193,8 +193,8 @@ fn remove(connection: &Connection, plan: &mut Plan<'_>, before: Incident, relati
     let mut after = plan.touched(&before);
     match relation.kind {
         RelatedKind::Alert => {
-            let left = alerts::of_incident(connection, before.number)?;
-            let left = left.iter().filter(|alert| alert.name != relation.related);
+            let left = alerts::bare_of_incident(connection, before.number)?;
+            let left = left.iter().map(|(_, alert)| alert).filter(|alert| alert.name != relation.related);
             after.summary = Summary::of(&before.summary, left);
         }
         RelatedKind::Bookmark => after.summary.bookmarks = after.summary.bookmarks.saturating_sub(1),

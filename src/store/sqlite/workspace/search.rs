@@ -1,7 +1,7 @@
 //! Full-text search. What is asked is never read as FTS5's own language: it is words, phrases in double quotes, and
 //! `beginnings*`, and all of them must occur.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     super::{codec, incidents},
@@ -22,7 +22,7 @@ const EXCERPT: u32 = 16;
 const EXCERPT_BYTES: usize = 128 * 1024;
 
 pub(super) fn search(connection: &Connection, query: &str, limit: usize) -> Result<Vec<SearchHit>, StoreError> {
-    let Some(query) = expression(query) else { return Ok(Vec::new()) };
+    let Some(query) = expression(query)? else { return Ok(Vec::new()) };
     let sql = "SELECT count(*) FROM (SELECT 1 FROM incident_text WHERE incident_text MATCH ?1 LIMIT ?2)";
     let found: i64 = connection.prepare_cached(sql)?.query_row(params![query, WEIGHED], |row| row.get(0))?;
     let order = if found < WEIGHED { format!("bm25(incident_text, {WEIGHTS}), ") } else { String::new() };
@@ -30,20 +30,19 @@ pub(super) fn search(connection: &Connection, query: &str, limit: usize) -> Resu
         format!("SELECT rowid FROM incident_text WHERE incident_text MATCH ?1 ORDER BY {order}rowid DESC LIMIT ?2");
     let mut rows = connection.prepare_cached(&sql)?;
     let numbers = rows.query_map(params![query, codec::limit(limit)], |row| row.get(0))?;
+    let excerpts = Excerpts::new()?;
     let mut hits = Vec::new();
     for number in numbers {
         // One that was deleted in the last moments is still in the index.
         let Some(incident) = incidents::get(connection, codec::count(number?))? else { continue };
-        let texts = index::fields(connection, &incident)?;
-        hits.push((incident, texts));
+        let excerpt = excerpts.of(&query, &index::fields(connection, &incident)?)?;
+        hits.push(SearchHit { incident, excerpt });
     }
-    let excerpts = excerpts(&query, hits.iter().map(|(_, texts)| texts))?;
-    let hits = hits.into_iter().zip(excerpts);
-    Ok(hits.map(|((incident, _), excerpt)| SearchHit { incident, excerpt }).collect())
+    Ok(hits)
 }
 
 /// What is asked, in FTS5's language; `None` when there is no word in it.
-fn expression(query: &str) -> Option<String> {
+fn expression(query: &str) -> Result<Option<String>, StoreError> {
     let query: String = query.chars().take(limits::SEARCH_CHARS).collect();
     let mut expression = Vec::new();
     let mut rest = query.as_str();
@@ -63,47 +62,52 @@ fn expression(query: &str) -> Option<String> {
         if term.contains(char::is_alphanumeric) {
             // No character means anything between double quotes; a NUL would end the text.
             let term = term.replace(['\0', '"'], " ");
+            let last = term.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            if beginning && last.chars().count() < limits::SEARCH_BEGINNING_CHARS {
+                return Err(StoreError::ShortBeginning { written: format!("{last}*") });
+            }
             expression.push(format!("\"{term}\"{}", if beginning { "*" } else { "" }));
         }
     }
-    (!expression.is_empty()).then(|| expression.join(" "))
+    Ok((!expression.is_empty()).then(|| expression.join(" ")))
 }
 
-/// A few words around the first place found in each of `texts`. The index itself holds no text, so that the few that are
-/// shown are searched once more, in memory.
-fn excerpts<'t>(
-    query: &str,
-    texts: impl Iterator<Item = &'t [String; index::FIELDS.len()]>,
-) -> Result<Vec<String>, StoreError> {
-    let connection = Connection::open_in_memory()?;
-    let columns = index::FIELDS.join(", ");
-    connection.execute_batch(&format!(
-        "CREATE VIRTUAL TABLE hit USING fts5({columns}, tokenize = 'unicode61 remove_diacritics 2')"
-    ))?;
-    let mut insert = connection
-        .prepare("INSERT INTO hit (title, description, comments, entities, owner) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    let mut excerpts = Vec::new();
-    let transaction = connection.unchecked_transaction()?;
-    for [title, description, comments, entities, owner] in texts {
-        let [description, comments, entities] = [description, comments, entities].map(|text| beginning(text));
-        insert.execute(params![title, description, comments, entities, owner])?;
+/// Where a few words around the first place found come from. The index itself holds no text, so that the few incidents that
+/// are shown are searched once more, in memory, one at a time.
+struct Excerpts(Connection);
+
+impl Excerpts {
+    fn new() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        let columns = index::FIELDS.join(", ");
+        connection.execute_batch(&format!(
+            "CREATE VIRTUAL TABLE hit USING fts5({columns}, tokenize = 'unicode61 remove_diacritics 2')"
+        ))?;
+        Ok(Self(connection))
+    }
+
+    /// The excerpt of an incident of these texts.
+    fn of(&self, query: &str, texts: &[String; index::FIELDS.len()]) -> Result<String, StoreError> {
+        let [title, description, comments, entities, owner] = texts;
+        let [shown, comments, entities] = [description, comments, entities].map(|text| beginning(text));
+        // Rolled back, so that the next incident finds the table empty.
+        let transaction = self.0.unchecked_transaction()?;
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO hit (title, description, comments, entities, owner) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        insert.execute(params![title, shown, comments, entities, owner])?;
+        let sql = format!("SELECT snippet(hit, -1, '', '', '…', {EXCERPT}) FROM hit WHERE hit MATCH ?1");
+        let found = transaction.prepare_cached(&sql)?.query_row([query], |row| row.get::<_, String>(0)).optional()?;
+        drop(insert);
+        transaction.rollback()?;
+        if let Some(found) = found {
+            return Ok(found.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
         let text = if description.trim().is_empty() { title } else { description };
         let mut words = text.split_whitespace();
         let first = words.by_ref().take(EXCERPT as usize).collect::<Vec<_>>().join(" ");
-        excerpts.push(if words.next().is_some() { first + "…" } else { first });
+        Ok(if words.next().is_some() { first + "…" } else { first })
     }
-    let sql = format!("SELECT rowid, snippet(hit, -1, '', '', '…', {EXCERPT}) FROM hit WHERE hit MATCH ?1");
-    let mut rows = connection.prepare(&sql)?;
-    let mut rows = rows.query([query])?;
-    while let Some(row) = rows.next()? {
-        let place: usize = row.get::<_, i64>(0)?.try_into().unwrap_or_default();
-        if let Some(excerpt) = excerpts.get_mut(place.wrapping_sub(1)) {
-            let found: String = row.get(1)?;
-            *excerpt = found.split_whitespace().collect::<Vec<_>>().join(" ");
-        }
-    }
-    transaction.finish()?;
-    Ok(excerpts)
 }
 
 fn beginning(text: &str) -> &str {
@@ -120,16 +124,19 @@ mod tests {
             ("door", r#""door""#),
             ("  north   door ", r#""north" "door""#),
             (r#""north door" strang*"#, r#""north door" "strang"*"#),
-            (r#""north do"*"#, r#""north do"*"#),
+            (r#""north doo"*"#, r#""north doo"*"#),
             (r#"a"b c"d"#, r#""a" "b c" "d""#),
             (r#""north door"#, r#""north door""#),
             ("title: NEAR(a b) OR -c ^d", r#""title:" "NEAR(a" "b)" "OR" "-c" "^d""#),
             ("x\0y", "\"x y\""),
         ] {
-            assert_eq!(expression(query).as_deref(), Some(expected), "{query}");
+            assert_eq!(expression(query).unwrap().as_deref(), Some(expected), "{query}");
         }
         for query in ["", "  ", "*", "\"", "\"\"", "--- ***", "\0"] {
-            assert_eq!(expression(query), None, "{query}");
+            assert_eq!(expression(query).unwrap(), None, "{query}");
+        }
+        for query in ["ab*", "é*", "north a.b*", r#""north do"*"#] {
+            assert!(matches!(expression(query), Err(StoreError::ShortBeginning { .. })), "{query}");
         }
     }
 }

@@ -46,6 +46,12 @@ pub(super) fn get(connection: &Connection, incident: u64, name: &ResourceName) -
     Ok(rows.query_row(params![codec::int(incident), Named(name.clone())], task).optional()?)
 }
 
+/// How many an incident has.
+pub(super) fn count(connection: &Connection, incident: u64) -> Result<u64, StoreError> {
+    let mut rows = connection.prepare_cached("SELECT count(*) FROM task WHERE incident = ?1")?;
+    Ok(rows.query_row([codec::int(incident)], |row| row.get(0)).map(codec::count)?)
+}
+
 /// All of an incident in the order they were made.
 pub(super) fn all(connection: &Connection, incident: u64) -> Result<Vec<Task>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM task WHERE incident = ?1 ORDER BY created, id");
@@ -76,7 +82,7 @@ pub(super) fn put(
     cut(&mut title, limits::TASK_TITLE_CHARS, "…");
     let mut description = content.description.filter(|text| !text.is_empty()).map(str::to_owned);
     description.iter_mut().for_each(|text| cut(text, limits::TASK_DESCRIPTION_CHARS, "…"));
-    if present.is_none() && all(connection, before.number)?.len() >= limits::TASKS {
+    if present.is_none() && count(connection, before.number)? >= limits::TASKS as u64 {
         let most = limits::TASKS;
         return Err(invalid(format!("Incident {} has {most} tasks already; it can have no more.", before.name)));
     }
@@ -217,6 +223,7 @@ pub(super) fn delete(
         writing.connection.prepare_cached(sql)?.execute(params![number, gone])?;
         Ok(())
     });
-    plan.log(&after, ActivityKind::TaskDeleted { task: task.name, title: task.title });
+    let Task { name, title, description, .. } = task;
+    plan.log(&after, ActivityKind::TaskDeleted { task: name, title, description });
     Ok(Written::Gone { existed: true })
 }

@@ -16,14 +16,21 @@ pub(super) enum Candidates {
         operator: Operator,
         number: i64,
     },
-    Name(ResourceName),
-    /// A property has a value, by its [`token`] in the index that is filled in the background.
-    Token(String),
-    Label(String),
+    /// One of these; none at all when a value is none that a number can have.
+    Numbers(Vec<i64>),
+    Names(Vec<ResourceName>),
+    /// A property has one of these values, by its [`token`] in the index that is filled in the background.
+    Tokens(Vec<String>),
+    Labels(Vec<String>),
     Queue(Queue),
     Times {
         column: Times,
         bounds: Vec<(Operator, DateTime<Utc>)>,
+    },
+    /// One of these microseconds.
+    Instants {
+        column: Times,
+        micros: Vec<i64>,
     },
     Either(Vec<Candidates>),
 }
@@ -39,6 +46,14 @@ impl Times {
         match self {
             Self::Created => "incident.created",
             Self::Modified => "incident.modified",
+        }
+    }
+
+    fn compared(self, operator: Operator, at: DateTime<Utc>) -> Option<Candidates> {
+        match operator {
+            Operator::Eq => Some(Candidates::Instants { column: self, micros: vec![at.timestamp_micros()] }),
+            Operator::Ne => None,
+            _ => Some(Candidates::Times { column: self, bounds: vec![(operator, at)] }),
         }
     }
 }
@@ -116,7 +131,7 @@ pub(super) fn of(filter: &Filter) -> Vec<Candidates> {
         Filter::Or(parts) => {
             let firsts: Option<Vec<_>> = parts.iter().map(|part| of(part).into_iter().next()).collect();
             let firsts = firsts.filter(|sets| !sets.iter().all(|set| matches!(set, Candidates::Queue(_))));
-            firsts.map(Candidates::Either).into_iter().collect()
+            firsts.map(Candidates::either).into_iter().collect()
         }
         Filter::Compare { left: Operand::Property(property), operator, right } => {
             compared(property, *operator, right).into_iter().collect()
@@ -144,20 +159,18 @@ fn within(times: Vec<Candidates>) -> Vec<Candidates> {
 fn compared(property: &Property, operator: Operator, right: &Operand) -> Option<Candidates> {
     let equal = operator == Operator::Eq;
     Some(match (property.path, right) {
+        ("properties/incidentNumber", Operand::Integer(number)) if equal => Candidates::Numbers(vec![*number]),
         ("properties/incidentNumber", Operand::Integer(number)) if operator != Operator::Ne => {
             Candidates::Number { operator, number: *number }
         }
+        // What no incident can be called finds none.
         ("properties/providerIncidentId", Operand::Text(text)) if equal => {
-            Candidates::Number { operator, number: text.parse().ok()? }
+            Candidates::Numbers(text.parse().into_iter().collect())
         }
-        ("name", Operand::Text(name)) if equal => Candidates::Name(ResourceName::parse(name).ok()?),
-        ("properties/createdTimeUtc", Operand::Instant(at)) if operator != Operator::Ne => {
-            Candidates::Times { column: Times::Created, bounds: vec![(operator, *at)] }
-        }
-        ("properties/lastModifiedTimeUtc", Operand::Instant(at)) if operator != Operator::Ne => {
-            Candidates::Times { column: Times::Modified, bounds: vec![(operator, *at)] }
-        }
-        (path, Operand::Text(value)) if equal && TOKENS.contains(&path) => Candidates::Token(token(path, value)),
+        ("name", Operand::Text(name)) if equal => Candidates::Names(ResourceName::parse(name).into_iter().collect()),
+        ("properties/createdTimeUtc", Operand::Instant(at)) => Times::Created.compared(operator, *at)?,
+        ("properties/lastModifiedTimeUtc", Operand::Instant(at)) => Times::Modified.compared(operator, *at)?,
+        (path, Operand::Text(value)) if equal && TOKENS.contains(&path) => Candidates::Tokens(vec![token(path, value)]),
         _ => return None,
     })
 }
@@ -167,15 +180,15 @@ fn any(list: &Property, filter: &Filter) -> Option<Candidates> {
     match filter {
         Filter::And(parts) => parts.iter().find_map(|part| any(list, part)),
         Filter::Or(parts) => {
-            parts.iter().map(|part| any(list, part)).collect::<Option<Vec<_>>>().map(Candidates::Either)
+            parts.iter().map(|part| any(list, part)).collect::<Option<Vec<_>>>().map(Candidates::either)
         }
         Filter::Compare {
             left: Operand::Element { any: 0, property },
             operator: Operator::Eq,
             right: Operand::Text(value),
         } => match (list.path, property.map(|property| property.path)) {
-            ("properties/labels", Some("labelName")) => Some(Candidates::Label(value.clone())),
-            (path, None) if TOKENS.contains(&path) => Some(Candidates::Token(token(path, value))),
+            ("properties/labels", Some("labelName")) => Some(Candidates::Labels(vec![value.clone()])),
+            (path, None) if TOKENS.contains(&path) => Some(Candidates::Tokens(vec![token(path, value)])),
             _ => None,
         },
         _ => None,
@@ -199,6 +212,43 @@ pub(in super::super) fn token(property: &str, value: &str) -> String {
 }
 
 impl Candidates {
+    /// All of these together. Values that one index is asked for are one set, however many they are.
+    fn either(sets: Vec<Self>) -> Self {
+        let mut together: Vec<Self> = Vec::new();
+        for set in sets.into_iter().flat_map(Self::parts) {
+            if !together.iter_mut().any(|known| known.takes(&set)) {
+                together.push(set);
+            }
+        }
+        match together.len() {
+            1 => together.remove(0),
+            _ => Self::Either(together),
+        }
+    }
+
+    fn parts(self) -> Vec<Self> {
+        match self {
+            Self::Either(parts) => parts,
+            one => vec![one],
+        }
+    }
+
+    /// Adds the values of another set when the same index has them.
+    fn takes(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Numbers(known), Self::Numbers(more)) => known.extend(more),
+            (Self::Names(known), Self::Names(more)) => known.extend_from_slice(more),
+            (Self::Tokens(known), Self::Tokens(more)) | (Self::Labels(known), Self::Labels(more)) => {
+                known.extend_from_slice(more);
+            }
+            (Self::Instants { column, micros }, Self::Instants { column: other, micros: more }) if column == other => {
+                micros.extend(more);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Their numbers, as a `SELECT`.
     pub(super) fn sql(&self, parameters: &mut Parameters) -> String {
         match self {
@@ -206,27 +256,33 @@ impl Candidates {
                 let number = parameters.bind(*number);
                 format!("SELECT number FROM incident WHERE number {} {number}", symbol(*operator))
             }
-            Self::Name(name) => {
-                let name = match name {
+            Self::Numbers(none) if none.is_empty() => String::from("SELECT NULL WHERE 0"),
+            Self::Names(none) if none.is_empty() => String::from("SELECT NULL WHERE 0"),
+            Self::Numbers(numbers) => {
+                let numbers = list(numbers.iter().map(|number| parameters.bind(*number)));
+                format!("SELECT number FROM incident WHERE number IN ({numbers})")
+            }
+            Self::Names(names) => {
+                let names = list(names.iter().map(|name| match name {
                     ResourceName::Guid(guid) => parameters.bind(guid.as_bytes().to_vec()),
                     ResourceName::Text(text) => parameters.bind(text.to_string()),
-                };
-                format!("SELECT number FROM incident WHERE id = {name} COLLATE NOCASE")
+                }));
+                format!("SELECT number FROM incident WHERE id COLLATE NOCASE IN ({names})")
             }
             // What the index does not know yet are candidates all.
-            Self::Token(token) => format!(
+            Self::Tokens(tokens) => format!(
                 "SELECT rowid FROM incident_key WHERE incident_key MATCH {} \
                  UNION ALL SELECT number FROM incident \
                  WHERE number > (SELECT value FROM counter WHERE name = 'incidents indexed') \
                  UNION ALL SELECT incident FROM incident_stale",
-                parameters.bind(format!("\"{token}\""))
+                parameters.bind(tokens.iter().map(|token| format!("\"{token}\"")).collect::<Vec<_>>().join(" OR "))
             ),
-            Self::Label(label) => {
-                format!("SELECT incident FROM incident_label WHERE label = {}", parameters.bind(label.clone()))
+            Self::Labels(labels) => {
+                let labels = list(labels.iter().map(|label| parameters.bind(label.clone())));
+                format!("SELECT incident FROM incident_label WHERE label IN ({labels})")
             }
             Self::Queue(queue) => {
-                let list =
-                    |values: &[&str]| values.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ");
+                let list = |values: &[&str]| list(values.iter().map(|value| format!("'{value}'")));
                 format!(
                     "SELECT number FROM incident INDEXED BY incident_queue WHERE status IN ({}) AND severity IN ({})",
                     list(&queue.statuses),
@@ -246,9 +302,17 @@ impl Candidates {
                 });
                 format!("SELECT number FROM incident WHERE {}", bounds.collect::<Vec<_>>().join(" AND "))
             }
+            Self::Instants { column, micros } => {
+                let micros = list(micros.iter().map(|micros| parameters.bind(*micros)));
+                format!("SELECT number FROM incident WHERE {} IN ({micros})", column.column())
+            }
             Self::Either(sets) => sets.iter().map(|set| set.sql(parameters)).collect::<Vec<_>>().join(" UNION ALL "),
         }
     }
+}
+
+fn list(values: impl Iterator<Item = String>) -> String {
+    values.collect::<Vec<_>>().join(", ")
 }
 
 fn symbol(operator: Operator) -> &'static str {

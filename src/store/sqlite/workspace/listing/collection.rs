@@ -2,6 +2,7 @@
 
 use crate::{
     incident::PROVIDER,
+    limits,
     odata::{Kind, Property},
 };
 
@@ -116,6 +117,8 @@ pub(super) fn sorted(column: &str, kind: Kind) -> String {
             format!("CASE {column}{} END", places.collect::<String>())
         }
         Kind::Name => format!("{column} COLLATE NOCASE"),
-        Kind::Text | Kind::Integer | Kind::Instant | Kind::Texts | Kind::Objects(_) => column.to_owned(),
+        // A page ends with the keys of its last row, and they go to the client and come back in an address.
+        Kind::Text => format!("substr({column}, 1, {})", limits::ORDER_CHARS),
+        Kind::Integer | Kind::Instant | Kind::Texts | Kind::Objects(_) => column.to_owned(),
     }
 }

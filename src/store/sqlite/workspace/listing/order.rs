@@ -39,9 +39,9 @@ enum Written {
 
 impl Sort {
     /// The order of `keys`; rows that are equal in it go by `ties` and at last by the table's own key, all in the direction
-    /// of the first.
+    /// of the last of them.
     pub(super) fn new(collection: &Collection, keys: &[Order], ties: &[&'static str]) -> Self {
-        let descending = keys.first().is_none_or(|key| key.descending);
+        let descending = keys.last().is_none_or(|key| key.descending);
         let mut sorted: Vec<Key> = Vec::with_capacity(keys.len() + ties.len() + 1);
         let given = keys.iter().map(|key| Key { sql: sql(collection, key.property), descending: key.descending });
         let ties = ties.iter().copied().chain([collection.key]);
