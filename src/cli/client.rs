@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::sleep;
 use url::Url;
+use uuid::Uuid;
 
 use super::data::Fault;
 use crate::{action::http, config, limits};
@@ -106,6 +107,8 @@ pub struct Client {
 pub enum Again {
     /// Sending it twice does the same as once.
     Harmless,
+    /// It carries this `Idempotency-Key`: sent twice, it is done once.
+    Once(Uuid),
     Never,
 }
 
@@ -138,7 +141,7 @@ impl Client {
         let url = address(&self.url, path)?;
         let (mut attempt, mut pause, mut is_repeated) = (1, PAUSE, false);
         loop {
-            match self.once(&method, url.clone(), body).await? {
+            match self.once(&method, url.clone(), body, again).await? {
                 Ok((answer, wait)) => {
                     let wait = wait.filter(|wait| attempt < ATTEMPTS && *wait <= PATIENCE);
                     let Some(wait) = wait else { return Ok(Ok(Answer { is_repeated, ..answer })) };
@@ -178,10 +181,14 @@ impl Client {
         method: &Method,
         url: Url,
         body: Option<&Value>,
+        again: Again,
     ) -> Result<Result<(Answer, Option<Duration>), Lost>, Fault> {
         let mut request = self.http.request(method.clone(), url).bearer_auth(self.token.expose_secret());
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        if let Again::Once(key) = again {
+            request = request.header("Idempotency-Key", key.to_string());
         }
         let response = match request.send().await {
             Ok(response) => response,

@@ -1,29 +1,34 @@
-//! `larum runs`: `list` and `show` read the data folder, `cancel` asks a running server.
+//! `larum runs`: `list` and `show` read the data folder, the others ask a running server.
 
-use std::{collections::BTreeMap, fmt::Write};
+mod ask;
+mod show;
+mod tree;
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::{
+    ask::{One, Resubmit},
+    show::Show,
+};
 use super::{
     Exit, Output,
-    client::{Again, Client, ServerArgs},
     data::{self, DataArgs, Fault},
-    table::{block, instant, short, table},
+    table::{instant, short, table},
 };
-use crate::store::{
-    RunId, SqliteStore, Store,
-    query::{RunFilter, RunSummary},
-    run::{RunStatus, StoredRun},
+use crate::{
+    engine::RunHistory,
+    store::{
+        RunId, SqliteStore, Store,
+        query::{RunFilter, RunSummary},
+        run::{RunStatus, StoredRun},
+    },
 };
 
-/// Iterations of an action that are shown to people, beside those that failed.
-const ITERATIONS_SHOWN: usize = 5;
 /// Runs looked through at a time for a shortened id.
 const PAGE: usize = 1_000;
 
-/// Show runs from the data folder; cancel them through a running server (LARUM_URL, LARUM_TOKEN).
+/// Show runs from the data folder; cancel, resume and repeat them through a running server (LARUM_URL, LARUM_TOKEN).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -34,10 +39,14 @@ pub struct Args {
 enum Command {
     /// List runs, newest first.
     List(List),
-    /// Show one run with its actions.
+    /// Show one run with its actions, or as it stood after an event of its journal.
     Show(Show),
     /// Ask a running server to end a run. What an effect under way does still comes about.
-    Cancel(Cancel),
+    Cancel(One),
+    /// Ask a running server to let a suspended run go on.
+    Resume(One),
+    /// Ask a running server to repeat a run that has ended: from its report, or from where it failed.
+    Resubmit(Resubmit),
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,28 +70,6 @@ struct List {
     output: Output,
 }
 
-#[derive(Debug, clap::Args)]
-struct Show {
-    /// The run's id, or the end of it as `list` shows it.
-    run: String,
-    #[command(flatten)]
-    data: DataArgs,
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t)]
-    output: Output,
-}
-
-#[derive(Debug, clap::Args)]
-struct Cancel {
-    /// The run's id, or the end of it as `list` shows it.
-    run: String,
-    #[command(flatten)]
-    server: ServerArgs,
-    /// How to print what came of it.
-    #[arg(long, value_enum, default_value_t)]
-    output: Output,
-}
-
 fn status(text: &str) -> Result<RunStatus, String> {
     RunStatus::parse(text)
         .ok_or_else(|| "it must be Waiting, Running, Succeeded, Failed, TimedOut, Cancelled or Suspended".to_owned())
@@ -93,8 +80,10 @@ fn status(text: &str) -> Result<RunStatus, String> {
 pub fn run(args: &Args) -> Exit {
     let done = match &args.command {
         Command::List(args) => list(args),
-        Command::Show(args) => show(args),
-        Command::Cancel(args) => cancel(args),
+        Command::Show(args) => show::show(args),
+        Command::Cancel(args) => ask::cancel(args),
+        Command::Resume(args) => ask::resume(args),
+        Command::Resubmit(args) => ask::resubmit(args),
     };
     done.map_or_else(|fault| fault.tell(), |()| Exit::Done)
 }
@@ -111,55 +100,6 @@ fn list(args: &List) -> Result<(), Fault> {
     })
 }
 
-fn show(args: &Show) -> Result<(), Fault> {
-    let (_, store) = args.data.open()?;
-    let (run, incident) = data::block_on(async {
-        let missing = || Fault::Input(format!("there is no run {}", args.run));
-        let id = find(&store, &args.run).await?.ok_or_else(missing)?;
-        let run = store.load_run(id).await?.ok_or_else(missing)?;
-        Ok((run, store.incident_of_run(id).await?))
-    })?;
-    data::print(&shown(&run, incident, args.output))
-}
-
-fn cancel(args: &Cancel) -> Result<(), Fault> {
-    let client = args.server.client()?;
-    let answer = data::block_on(async {
-        let undone = format!("run {} was not cancelled", args.run);
-        let id = match Uuid::try_parse(&args.run) {
-            Ok(id) => id,
-            Err(_) => ask_for(&client, &args.run, &undone).await?,
-        };
-        let path = format!("/api/runs/{id}/cancel");
-        client.get_done(Method::POST, &path, None, Again::Never, &undone).await
-    })?;
-    data::print(&match args.output {
-        Output::Json => format!("{:#}\n", answer.body),
-        Output::Text => {
-            block(&format!("run {} of {} is asked to end\n", answer.text("/run"), answer.text("/playbook")))
-        }
-    })
-}
-
-/// The newest of a server's runs whose id ends so.
-async fn ask_for(client: &Client, id: &str, undone: &str) -> Result<RunId, Fault> {
-    let end = ending(id)?;
-    let mut path = format!("/api/runs?limit={PAGE}");
-    loop {
-        let page = client.get_done(Method::GET, &path, None, Again::Harmless, undone).await?;
-        let runs = page.body["value"].as_array().into_iter().flatten();
-        let mut ids = runs.filter_map(|run| run["run"].as_str()?.parse::<Uuid>().ok());
-        if let Some(found) = ids.find(|run| run.simple().to_string().ends_with(&end)) {
-            return Ok(found);
-        }
-        match page.text("/nextLink") {
-            "" => return Err(Fault::Input(format!("{undone}: the server has no such run"))),
-            // Only what is asked counts: the server may call itself by another name than we do.
-            next => path = next.split_once("/api/").map(|(_, rest)| format!("/api/{rest}")).unwrap_or_default(),
-        }
-    }
-}
-
 /// The last digits of an id, as `list` shows them.
 fn ending(id: &str) -> Result<String, Fault> {
     let end = id.replace('-', "").to_ascii_lowercase();
@@ -171,10 +111,7 @@ fn ending(id: &str) -> Result<String, Fault> {
 
 /// A run as `show` prints it.
 pub(super) fn shown(run: &StoredRun, incident: Option<u64>, output: Output) -> String {
-    match output {
-        Output::Json => format!("{:#}\n", as_json(run, incident)),
-        Output::Text => as_text(run, incident),
-    }
+    show::printed(&RunHistory::new(run, incident, Vec::new()), None, output)
 }
 
 /// The run of an id, or the newest whose id ends so.
@@ -211,79 +148,6 @@ fn as_table(runs: &[RunSummary]) -> String {
         })
         .collect();
     table(["RUN", "STARTED", "ENDED", "STATUS", "PLAYBOOK", "INCIDENT", "REPORT", "ERROR"], &rows)
-}
-
-fn as_json(run: &StoredRun, incident: Option<u64>) -> Value {
-    json!({
-        "run": run.run,
-        "playbook": run.playbook,
-        "version": run.version,
-        "status": run.status,
-        "started": run.started,
-        "ended": run.ended,
-        "event": run.event,
-        "kind": run.kind,
-        "report": run.summary,
-        "resembles": run.resembles,
-        "incident": incident,
-        "error": run.error,
-        "journal_events": run.journal.len(),
-        "actions": run.actions,
-    })
-}
-
-fn as_text(run: &StoredRun, incident: Option<u64>) -> String {
-    let fields = [
-        ("playbook", Some(run.playbook.clone())),
-        ("version", Some(run.version.clone())),
-        ("status", Some(run.status.as_str().to_owned())),
-        ("started", Some(instant(run.started))),
-        ("ended", run.ended.map(instant)),
-        ("report", Some(format!("{} ({})", run.summary, run.kind))),
-        ("resembles", run.resembles.map(|event| format!("event {event}: same Message-ID, other content"))),
-        ("incident", incident.map(|number| format!("#{number}"))),
-        ("error", run.error.as_ref().map(told)),
-        ("journal", Some(format!("{} events", run.journal.len()))),
-    ];
-    let mut text = format!("run {}\n", run.run);
-    for (name, value) in fields {
-        if let Some(value) = value {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{name:<10} {}", value.replace('\n', " "));
-        }
-    }
-    let actions = run.actions.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    if !actions.is_empty() {
-        let rows: Vec<_> = worth_showing(actions).map(action).collect();
-        text.push('\n');
-        text.push_str(&table(["ACTION", "STATUS", "CODE", "START", "END", "ERROR"], &rows));
-        if rows.len() < actions.len() {
-            let left = actions.len() - rows.len();
-            let _ = writeln!(text, "{left} more of loops that went well; --output json has all");
-        }
-    }
-    block(&text)
-}
-
-/// Of an action in a loop, what failed and the first few iterations; a loop may have very many.
-fn worth_showing(actions: &[Value]) -> impl Iterator<Item = &Value> {
-    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
-    actions.iter().filter(move |record| {
-        let seen = shown.entry(record["name"].as_str().unwrap_or_default()).or_default();
-        *seen += 1;
-        let failed = matches!(record["status"].as_str(), Some("Failed" | "TimedOut"));
-        record["iterations"].is_null() || failed || *seen <= ITERATIONS_SHOWN
-    })
-}
-
-/// A row for an action's record.
-fn action(record: &Value) -> [String; 6] {
-    let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-    let at = |name: &str| text(name).parse().map(instant).unwrap_or_default();
-    let error = Some(&record["error"]).filter(|error| !error.is_null()).map(told).unwrap_or_default();
-    let iterations = record["iterations"].as_array().into_iter().flatten();
-    let name = iterations.fold(text("name"), |name, iteration| format!("{name}/{iteration}"));
-    [name, text("status"), text("code"), at("startTime"), at("endTime"), error]
 }
 
 /// `{code, message}` in one line.

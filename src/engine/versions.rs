@@ -80,17 +80,7 @@ impl Versions {
 
     /// Why a secret parameter of the playbook cannot be read just now, if there is one.
     pub(crate) fn unreadable_secret(&self, plan: &Plan) -> Option<String> {
-        let playbook = &plan.playbook;
-        let configured = self.services.config.parameters.get(&playbook.name)?;
-        playbook.parameters.iter().find_map(|parameter| {
-            let (_, value) = configured.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
-            let ParameterValue::Secret(place) = value else { return None };
-            let error = place.read().err()?;
-            Some(format!(
-                "the secret parameter '{}' of playbook '{}' cannot be read: {error}",
-                parameter.name, playbook.name
-            ))
-        })
+        unreadable_secret(&self.services.config, plan)
     }
 
     /// The secret parameters of a run, read anew so that a rotated one takes effect.
@@ -122,6 +112,21 @@ pub(crate) fn secrets(playbook: &Playbook, config: &Config) -> Secrets {
         Some((parameter.name.clone(), value))
     });
     Secrets::new(values.collect())
+}
+
+/// Why a secret parameter of the playbook cannot be read just now, if there is one.
+pub(crate) fn unreadable_secret(config: &Config, plan: &Plan) -> Option<String> {
+    let playbook = &plan.playbook;
+    let configured = config.parameters.get(&playbook.name)?;
+    playbook.parameters.iter().find_map(|parameter| {
+        let (_, value) = configured.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
+        let ParameterValue::Secret(place) = value else { return None };
+        let error = place.read().err()?;
+        Some(format!(
+            "the secret parameter '{}' of playbook '{}' cannot be read: {error}",
+            parameter.name, playbook.name
+        ))
+    })
 }
 
 /// The plan of a bundle, whose playbook is loaded already.

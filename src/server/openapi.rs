@@ -116,10 +116,12 @@ fn parameters(route: &Route) -> Vec<Value> {
             "schema": {"type": "string"},
         }));
     }
-    parameters.extend(route.query.iter().map(|parameter| {
+    let in_query = route.query.iter().map(|parameter| (parameter, "query"));
+    let in_header = route.headers.iter().map(|parameter| (parameter, "header"));
+    parameters.extend(in_query.chain(in_header).map(|(parameter, place)| {
         json!({
             "name": parameter.name,
-            "in": "query",
+            "in": place,
             "required": parameter.required,
             "description": parameter.about,
             "schema": {"type": "string"},

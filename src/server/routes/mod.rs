@@ -31,6 +31,8 @@ pub struct Route {
     /// What it does, in a line.
     pub summary: &'static str,
     pub query: &'static [Parameter],
+    /// Header fields that count for it alone.
+    pub headers: &'static [Parameter],
     /// The JSON body it takes.
     pub request: Option<Shape>,
     /// What it answers when all is well.
@@ -67,7 +69,7 @@ pub enum Listener {
     Public,
 }
 
-/// A query parameter.
+/// A query parameter or a header field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {
     pub name: &'static str,
@@ -136,6 +138,7 @@ impl Route {
             group: "Pages",
             summary,
             query: &[],
+            headers: &[],
             request: None,
             answers: &[Answer { status: 200, body: Content::Other("text/html") }],
             handler: Handler::Page(handler),
@@ -161,6 +164,7 @@ impl Route {
             group: "",
             summary,
             query: &[],
+            headers: &[],
             request: None,
             answers: &[],
             handler: Handler::Api(handler),
@@ -206,6 +210,13 @@ impl Route {
     #[must_use]
     pub const fn query(mut self, query: &'static [Parameter]) -> Self {
         self.query = query;
+        self
+    }
+
+    /// The same with header fields.
+    #[must_use]
+    pub const fn headers(mut self, headers: &'static [Parameter]) -> Self {
+        self.headers = headers;
         self
     }
 

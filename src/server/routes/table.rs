@@ -10,6 +10,7 @@ use crate::{
         Role::{Administrator, Contributor, Reader, Responder},
         TokenResource,
     },
+    engine::RunHistory,
     incident::{
         Activity, CommentProperties, DocumentResource, EntityResource, IncidentProperties, RelationProperties,
         Resource, TaskProperties, TeamInformation,
@@ -515,9 +516,16 @@ pub static TABLE: &[Route] = &[
         ])
         .answers(&[Answer::json(200, of::<ListOf<RunSummary>>)]),
     Route::api(&["GET"], "/api/runs/{run}", Reader, "One run, with what became of its actions", by!(runs::get))
-        .answers(&[Answer::json(200, of::<runs::RunShown>)]),
+        .query(&[Parameter::optional("at", "After how many events of its journal: the run as it stood then.")])
+        .answers(&[Answer::json(200, of::<RunHistory>)]),
     Route::api(&["POST"], "/api/runs/{run}/cancel", Contributor, "Asks that a run end", by!(runs::cancel))
-        .answers(&[Answer::json(202, of::<runs::RunShown>)]),
+        .answers(&[Answer::json(202, of::<RunHistory>)]),
+    Route::api(&["POST"], "/api/runs/{run}/resume", Contributor, "Lets a suspended run go on", by!(runs::resume))
+        .answers(&[Answer::json(202, of::<RunHistory>)]),
+    Route::api(&["POST"], "/api/runs/{run}/resubmit", Contributor, "Repeats a run that has ended", by!(runs::resubmit))
+        .headers(&[Parameter::optional("Idempotency-Key", "Asked for twice with the same key, it is one run.")])
+        .takes(of::<runs::Resubmit>)
+        .answers(&[Answer::json(200, of::<runs::Resubmitted>), Answer::json(201, of::<runs::Resubmitted>)]),
     // --- access ---
     Route::api(&["GET"], "/api/workspace", Reader, "Which workspace this is, and who asks", by!(workspace::get))
         .answers(&[Answer::json(200, of::<workspace::WorkspaceShown<'static>>)]),
