@@ -9,3 +9,4 @@ mod hostile;
 mod imap;
 mod kit;
 mod maildir;
+mod peek;
