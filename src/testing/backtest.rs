@@ -15,7 +15,7 @@ use super::{
     delivery::{Delivery, Event, Start, kind},
     differ::{Changed, changes},
     driver,
-    found::{Found, run_status},
+    found::{Found, keeps_inputs, run_status},
     past::Past,
     play::{Name, Play},
     subject::{Subject, kind_of, run_of},
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     action::{ACTIONS, Outcome},
     engine::{Event as Learned, Live, Plan, journal, versions},
+    playbook::Playbook,
     secret::Vault,
     store::{
         EventId, RunId, Version,
@@ -86,15 +87,24 @@ impl Backtest {
     #[must_use]
     pub fn event(&self, event: StoredEvent, runs: &[StoredRun]) -> Option<EventTried> {
         let StoredEvent { event: id, feed, kind, at, summary, outputs, resembles } = event;
-        let known = Event::stored(self.subject.playbook(), &feed, &kind, &summary, outputs.clone());
-        if runs.is_empty() && known.as_ref().is_none_or(|event| event.is_refused()) {
+        let stored = |playbook: &Playbook| Event::stored(playbook, &feed, &kind, &summary, outputs.clone());
+        let plan_of = |run: &StoredRun| self.plans.get(&run.version)?.as_ref().ok();
+        let followed = runs.first().and_then(plan_of).map(|plan| stored(&plan.playbook));
+        let known = match followed {
+            // Its trigger did not take it even then: a person, a rule or another playbook asked for the run.
+            Some(then) if then.as_ref().is_none_or(Event::is_refused) => {
+                Some(Event::asked_for(&kind, &summary, outputs.clone()))
+            }
+            _ => stored(self.subject.playbook()),
+        };
+        if runs.is_empty() && known.as_ref().is_none_or(Event::is_refused) {
             return None;
         }
         let mut tried = EventTried {
             event: id,
             at,
             kind,
-            summary,
+            summary: self.subject.secrets.redact_text(&summary).into_owned(),
             runs: runs.iter().map(|run| run.run).collect(),
             differences: Vec::new(),
             unrecorded: Vec::new(),
@@ -115,14 +125,23 @@ impl Backtest {
             let delivery = deliveries.get(nth).cloned().unwrap_or_else(|| refusal.clone());
             match runs.get(nth) {
                 Some(run) => match self.run(run, nth, delivery) {
-                    Ok((then, now)) => tried.add(Some(run.run), &then, now),
+                    Ok((then, now)) => {
+                        let is_secured = |step: &str| {
+                            [plan_of(run), Some(&self.subject.plan)]
+                                .into_iter()
+                                .flatten()
+                                .any(|plan| keeps_inputs(plan, step))
+                        };
+                        tried.add(Some(run.run), &then, now, &is_secured);
+                    }
                     Err(because) => tried.not_compared = Some(because),
                 },
                 None if matches!(delivery, Delivery::Refused { .. }) => {}
                 None => {
                     let name = Name { run: run_of(id, nth), event: id, resembles, ..Name::default() };
                     let now = driver::run(&Play { name, ..self.subject.play(at, delivery) }, false);
-                    tried.add(None, &Found::not_started(), Found { unrecorded: now.made(), ..now });
+                    let is_secured = |step: &str| keeps_inputs(&self.subject.plan, step);
+                    tried.add(None, &Found::not_started(), Found { unrecorded: now.made(), ..now }, &is_secured);
                 }
             }
         }
@@ -217,8 +236,8 @@ fn answers(learned: &[Learned]) -> Answers {
 }
 
 impl EventTried {
-    fn add(&mut self, run: Option<RunId>, then: &Found, now: Found) {
-        self.differences.extend(changes(run, then, &now));
+    fn add(&mut self, run: Option<RunId>, then: &Found, now: Found, is_secured: &dyn Fn(&str) -> bool) {
+        self.differences.extend(changes(run, then, &now, is_secured));
         if !self.differences.is_empty() {
             self.unrecorded.extend(now.unrecorded);
         }

@@ -76,8 +76,6 @@ impl Event {
         outputs: Value,
     ) -> Option<Self> {
         let refused = match &playbook.trigger {
-            // Somebody asked for it by hand, or another playbook did.
-            _ if from == "manual" => (feed.folder.eq_ignore_ascii_case(&playbook.name)).then_some(None)?,
             trigger if trigger.kind() != from => return None,
             Trigger::Mailbox(listens) => {
                 (mailbox::feed_name(listens) == *feed).then(|| mailbox::refused(&listens.filter, &outputs["body"]))?
@@ -95,6 +93,11 @@ impl Event {
             Trigger::Alert(_) | Trigger::Manual => None,
         };
         Some(Self { kind: kind(from), summary: summary.to_owned(), outputs, refused })
+    }
+
+    /// An event as it was stored, whatever a trigger says of it.
+    pub(super) fn asked_for(from: &str, summary: &str, outputs: Value) -> Self {
+        Self { kind: kind(from), summary: summary.to_owned(), outputs, refused: None }
     }
 
     /// The event that started a run.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::found::{Found, NOT_STARTED, Record};
-use crate::store::RunId;
+use crate::{redaction::REDACTED, store::RunId};
 
 /// One value that would be otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,18 +24,24 @@ pub struct Changed {
     pub now: Option<Value>,
 }
 
-/// Everything in which `now` came out otherwise than `then`.
-pub(super) fn changes(run: Option<RunId>, then: &Found, now: &Found) -> Vec<Changed> {
+/// Everything in which `now` came out otherwise than `then`. Of steps that `is_secured` names it is told that they did, and
+/// not how.
+pub(super) fn changes(
+    run: Option<RunId>,
+    then: &Found,
+    now: &Found,
+    is_secured: &dyn Fn(&str) -> bool,
+) -> Vec<Changed> {
     let mut out = Changes { run, out: Vec::new() };
     out.value("status", Some(&status(then)), Some(&status(now)));
     if then.status != NOT_STARTED && now.status != NOT_STARTED {
         out.value("error", then.error.as_ref(), now.error.as_ref());
         out.actions(&then.records, &now.records);
     }
-    out.deeds("incidents", &then.world.incidents, &now.world.incidents);
-    out.deeds("mails", &then.world.mails, &now.world.mails);
-    out.deeds("calls", &then.world.calls, &now.world.calls);
-    out.deeds("children", &then.world.children, &now.world.children);
+    out.deeds("incidents", &then.world.incidents, &now.world.incidents, is_secured);
+    out.deeds("mails", &then.world.mails, &now.world.mails, is_secured);
+    out.deeds("calls", &then.world.calls, &now.world.calls, is_secured);
+    out.deeds("children", &then.world.children, &now.world.children, is_secured);
     out.value("reply", then.world.reply.as_ref(), now.world.reply.as_ref());
     out.out
 }
@@ -70,7 +76,13 @@ impl Changes {
     }
 
     /// Things done, by the step that did them.
-    fn deeds(&mut self, name: &str, then: &[(String, Value)], now: &[(String, Value)]) {
+    fn deeds(
+        &mut self,
+        name: &str,
+        then: &[(String, Value)],
+        now: &[(String, Value)],
+        is_secured: &dyn Fn(&str) -> bool,
+    ) {
         let of = |deeds: &[(String, Value)], step: &str| {
             let (_, deed) = deeds.iter().find(|(known, _)| known == step)?;
             let mut deed = deed.clone();
@@ -82,7 +94,12 @@ impl Changes {
         };
         let new = now.iter().filter(|(step, _)| !then.iter().any(|(known, _)| known == step));
         for (step, _) in then.iter().chain(new) {
+            let from = self.out.len();
             self.value(&format!("{name}.{step}"), of(then, step).as_ref(), of(now, step).as_ref());
+            if is_secured(step) {
+                let values = self.out[from..].iter_mut().flat_map(|one| [&mut one.then, &mut one.now]).flatten();
+                values.for_each(|value| *value = REDACTED.into());
+            }
         }
     }
 
@@ -112,14 +129,17 @@ mod tests {
             "incidents",
             &deed(json!({"number": 7, "severity": "High", "tags": ["a"], "owner": null, "status": "New"})),
             &deed(json!({"number": 1, "severity": "Low", "tags": ["a", "b"], "title": "x", "status": "New"})),
+            &|_| false,
         );
-        changes.deeds("mails", &deed(json!({"to": ["a"]})), &[]);
+        changes.deeds("mails", &deed(json!({"to": ["a"]})), &[], &|_| false);
+        changes.deeds("calls", &deed(json!({"url": "a"})), &deed(json!({"url": "b"})), &|step| step == "create");
         let all: Vec<_> = changes.out.iter().map(|one| json!([one.path, one.then, one.now])).collect();
         let expected = json!([
             ["incidents.create.severity", "High", "Low"],
             ["incidents.create.tags", ["a"], ["a", "b"]],
             ["incidents.create.title", null, "x"],
             ["mails.create", {"to": ["a"]}, null],
+            ["calls.create.url", "[secret]", "[secret]"],
         ]);
         assert_eq!(json!(all), expected);
     }

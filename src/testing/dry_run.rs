@@ -123,6 +123,7 @@ impl Subject {
 
 impl DryRun {
     fn of(subject: &Subject, event: &str, found: Found) -> Self {
+        let found = found.without_secured(&subject.plan);
         let places = Places::of(subject.playbook());
         let mut fields: BTreeMap<String, Vec<Field>> = BTreeMap::new();
         for evaluated in found.trace {
@@ -147,7 +148,7 @@ impl DryRun {
         Self {
             playbook: subject.playbook().name.clone(),
             file: subject.playbook().source.name.to_string(),
-            event: event.to_owned(),
+            event: subject.secrets.redact_text(event).into_owned(),
             status: found.status,
             because: found.because,
             error: found.error,

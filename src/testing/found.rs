@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::world::World;
 use crate::{
-    engine::{Evaluated, Secrets},
+    engine::{Evaluated, Plan, Secrets},
     playbook::ActionStatus,
+    redaction::REDACTED,
     store::run::RunStatus,
 };
 
@@ -142,6 +143,17 @@ impl Found {
         deeds.map(|(step, _)| step.clone()).collect()
     }
 
+    /// Hides what the actions that keep their inputs to themselves did outside.
+    pub(super) fn without_secured(mut self, plan: &Plan) -> Self {
+        let World { incidents, mails, calls, children, .. } = &mut self.world;
+        for (step, deed) in [incidents, mails, calls, children].into_iter().flatten() {
+            let secured = keeps_inputs(plan, step);
+            let members = deed.as_object_mut().filter(|_| secured).into_iter().flatten();
+            members.filter(|(name, _)| *name != "action").for_each(|(_, value)| *value = REDACTED.into());
+        }
+        self
+    }
+
     /// Records and variables are clean already.
     pub(super) fn without_secrets(mut self, secrets: &Secrets) -> Self {
         let World { incidents, mails, calls, children, reply } = &mut self.world;
@@ -149,4 +161,10 @@ impl Found {
         deeds.chain(reply).chain(&mut self.error).for_each(|value| secrets.redact(value));
         self
     }
+}
+
+/// Whether the action of a step keeps its inputs to itself.
+pub(super) fn keeps_inputs(plan: &Plan, step: &str) -> bool {
+    let action = step.split('/').next().unwrap_or_default();
+    plan.find(action).is_some_and(|index| plan.node_at(index).secure_inputs)
 }

@@ -192,7 +192,8 @@ actions:
     action: http
     with: {url: "http://127.0.0.1:9/none", method: POST, body: "{{guid}}"}
     retry: {policy: fixed, count: 1, interval: PT5S}
-  - {id: create, action: create_incident, run_after: {call: [failed]}, with: {title: "{{trigger.subject}} at {{utcNow}} {{guid}}"}}
+  - {id: hidden, action: compose, secure: [inputs, outputs], run_after: {call: [failed]}, with: {inputs: "{{guid}}"}}
+  - {id: create, action: create_incident, secure: [outputs], run_after: {call: [failed]}, with: {title: "{{trigger.subject}} at {{utcNow}} {{guid}}"}}
   - {id: comment, action: add_comment, with: {incident: "@actions.create.id", message: "seen at {{utcNow}}"}}
   - id: each
     for_each: "@range(0, 4)"
@@ -248,4 +249,18 @@ async fn what_would_be_otherwise_is_told_event_by_event() {
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn a_run_that_was_asked_for_by_hand_is_compared_whatever_the_trigger_listens_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(here, "report.yaml", REPORT);
+    fs::write(here.join("mail.eml"), written(1, "holiday", "high")).unwrap();
+    let args = ["run", "report", "--event", "mail.eml", "--data", "larum-data"];
+    let out = Command::new(env!("CARGO_BIN_EXE_larum")).args(args).current_dir(here).output().unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    write(here, "report.yaml", &REPORT.replace("'High'", "'Low'"));
+    let told = data(here, "report");
+    assert_eq!(told["differences"], json!({"incidents.create.severity": 1, "mails.acknowledge.body": 1}), "{told:#}");
 }

@@ -36,30 +36,34 @@ impl Machine {
         self.trace.get_or_insert_default().push(evaluated);
     }
 
-    /// Takes out what nobody may see: secrets, credentials, and everything of an action that keeps its inputs to itself.
+    /// Takes out what nobody may see whatever its value: credentials, and everything of an action that keeps its inputs to
+    /// itself.
     fn hide(&self, plan: &Plan, at: Place, evaluated: &mut Evaluated) {
         let node = plan.node_at(at.index);
         for field in &mut evaluated.fields {
-            let is_hidden = node.secure_inputs || (evaluated.key == "with" && is_credential(&field.path));
-            let values =
-                field.value.as_mut().ok().into_iter().chain(field.reads.iter_mut().map(|read| &mut read.value));
-            for value in values {
-                if is_hidden {
-                    *value = REDACTED.into();
-                } else {
-                    self.trigger.secrets.redact(value);
-                }
-            }
-            if let Err(error) = &mut field.value {
-                error.message = self.trigger.secrets.redact_text(&error.message).into_owned();
+            if node.secure_inputs || (evaluated.key == "with" && is_credential(&field.path)) {
+                values(field).for_each(|value| *value = REDACTED.into());
             }
         }
     }
 
     /// What was evaluated since the last call, without secrets; nothing where the run is not traced.
     pub fn take_trace(&mut self) -> Vec<Evaluated> {
-        self.trace.as_mut().map(std::mem::take).unwrap_or_default()
+        let mut trace = self.trace.as_mut().map(std::mem::take).unwrap_or_default();
+        let secrets = &self.trigger.secrets;
+        for field in trace.iter_mut().flat_map(|evaluated| &mut evaluated.fields) {
+            values(field).for_each(|value| secrets.redact(value));
+            if let Err(error) = &mut field.value {
+                error.message = secrets.redact_text(&error.message).into_owned();
+            }
+        }
+        trace
     }
+}
+
+/// Every value of a field: its own and those it read.
+fn values(field: &mut Rendered) -> impl Iterator<Item = &mut Value> {
+    field.value.as_mut().ok().into_iter().chain(field.reads.iter_mut().map(|read| &mut read.value))
 }
 
 /// Whether an input at this place is one that neither journal nor record may hold.
