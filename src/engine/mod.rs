@@ -46,5 +46,4 @@ pub use watch::{News, Watch};
 
 pub(crate) use fallback::for_run as fallback;
 pub(crate) use plan::Kind;
-pub(crate) use run::redact;
 pub(crate) use secrets::without_credentials;

@@ -56,7 +56,7 @@ impl Run<'_> {
             let awaited = |signal: &Signal| self.awaits.iter().find(|step| step.to_string() == signal.step).cloned();
             events.extend(signals.into_iter().filter_map(|mut signal| {
                 let step = awaited(&signal)?;
-                self.secrets.redact(&mut signal.payload);
+                self.secrets.withhold(&mut signal.payload);
                 Some(Event::Signalled { step, payload: signal.payload, at })
             }));
         }
@@ -122,7 +122,7 @@ impl Run<'_> {
 
     /// What a child came to as an event, without secrets.
     fn returned(&self, step: &Step, mut outcome: Outcome) -> Event {
-        run::redact(&self.secrets, &mut outcome);
+        self.secrets.withhold_outcome(&mut outcome);
         Event::Returned { step: step.clone(), outcome, at: self.at() }
     }
 }

@@ -6,11 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use serde_json::Value;
 
-use super::{
-    Event, Input, Step, journal,
-    recovery::Orphan,
-    run::{self, Run},
-};
+use super::{Event, Input, Step, journal, recovery::Orphan, run::Run};
 use crate::{
     action::{Call, Effect, EffectKind, Identity, LocalChange, Outcome, Performed},
     incident::{Rejected, Write, Written},
@@ -134,7 +130,7 @@ impl Run<'_> {
 
     /// An outcome as an event, without secrets.
     pub(super) fn finished(&self, step: &Step, attempt: u32, mut outcome: Outcome) -> Event {
-        run::redact(&self.secrets, &mut outcome);
+        self.secrets.withhold_outcome(&mut outcome);
         Event::Finished { step: step.clone(), attempt, at: self.at(), outcome }
     }
 
@@ -161,8 +157,9 @@ impl Run<'_> {
                         journal::encode_success(&step, attempt, at, &outputs, seal)
                     } else {
                         let mut outcome = Outcome::succeeded(serde_json::from_str(outputs.get()).unwrap_or_default());
-                        run::redact(&secrets, &mut outcome);
-                        journal::encode(&Event::Finished { step, attempt, at, outcome }, seal)
+                        secrets.withhold_outcome(&mut outcome);
+                        let event = Event::Finished { step, attempt, at, outcome };
+                        journal::encode(&event, seal.or_else(|| secrets.are_in(&event).then_some((&vault, run))))
                     };
                     // Sealing fails only when the system has no randomness; the run is then suspended as unreadable.
                     event.unwrap_or_default()
@@ -174,9 +171,10 @@ impl Run<'_> {
             LocalChange::Write { change, etag, outcome } => {
                 let event = move |written: &Result<Written, Rejected>| {
                     let mut outcome = outcome(written);
-                    run::redact(&secrets, &mut outcome);
+                    secrets.withhold_outcome(&mut outcome);
                     let event = Event::Finished { step, attempt, at, outcome };
-                    journal::encode(&event, secure.then_some((&vault, run))).unwrap_or_default()
+                    let seals = secure || secrets.are_in(&event);
+                    journal::encode(&event, seals.then_some((&vault, run))).unwrap_or_default()
                 };
                 let write = Write { by: self.info.actor(), causes, at, etag, change: *change };
                 LocalEffect::Write { write: Box::new(write), event: Box::new(event) }

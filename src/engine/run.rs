@@ -21,7 +21,7 @@ use super::{
     unfolded,
 };
 use crate::{
-    action::{Nature, Outcome, Performed, RunInfo},
+    action::{Nature, Performed, RunInfo},
     limits,
     metrics::RunLabels,
     store::{
@@ -174,15 +174,14 @@ impl<'s> Run<'s> {
         stored.outputs = "".into();
         let journal = std::mem::take(&mut stored.journal);
         stored.origin.iter_mut().for_each(|origin| origin.kept = Vec::new());
-        let secrets = shared.versions.secrets(plan);
-        let (machine, commands) = start(plan, &stored, info.clone(), secrets.clone(), earlier);
+        let (machine, commands) = start(plan, &stored, info.clone(), shared.versions.secrets(plan), earlier);
         let mut run = Self {
             shared,
             inbox,
             stored,
             info,
             plan: plan.clone(),
-            secrets,
+            secrets: machine.secrets().clone(),
             machine,
             wanted: Vec::new(),
             flights: FuturesUnordered::new(),
@@ -327,7 +326,8 @@ impl<'s> Run<'s> {
     // --- events ---
 
     pub(super) fn encode(&self, event: &Event) -> Result<Vec<u8>, StoreError> {
-        let seal = self.is_secure(event).then_some((&self.shared.services.vault, self.id()));
+        let seal =
+            (self.is_secure(event) || self.secrets.are_in(event)).then_some((&self.shared.services.vault, self.id()));
         journal::encode(event, seal).map_err(|error| StoreError::Failed(error.to_string().into()))
     }
 
@@ -503,18 +503,5 @@ pub(super) struct Blank {
 impl Blank {
     pub(super) fn with(&self, events: Vec<Vec<u8>>) -> Record {
         Record { unsleep: self.unsleep.clone(), ..Record::events(self.run, self.first, events) }
-    }
-}
-
-/// Secrets never reach the journal: live and replay see the same.
-pub(crate) fn redact(secrets: &Secrets, outcome: &mut Outcome) {
-    if secrets.is_empty() {
-        return;
-    }
-    if let Some(outputs) = &mut outcome.outputs {
-        outputs.change(|outputs| secrets.redact(outputs));
-    }
-    if let Some(error) = &mut outcome.error {
-        error.message = secrets.redact_text(&error.message).into_owned();
     }
 }

@@ -1,16 +1,28 @@
 //! The values of a run's secret parameters, and keeping them out of everything that is written down.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use crate::redaction::{REDACTED, Redaction};
+use super::event::Event;
+use crate::{
+    action::Outcome,
+    redaction::{REDACTED, Redaction, Tracked},
+};
 
-/// Secret parameter values of one run, by name.
+/// The secrets of one run: the values of its secret parameters, those of its `secure:` fields, and what was computed from
+/// either so far.
 #[derive(Default)]
 pub struct Secrets {
+    given: Arc<Given>,
+    tracked: Tracked,
+}
+
+/// The secret parameters.
+#[derive(Default)]
+struct Given {
     values: Vec<(String, Value)>,
-    tracked: Redaction,
+    redaction: Redaction,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -25,12 +37,18 @@ impl Secrets {
     pub fn new(values: Vec<(String, Value)>) -> Self {
         let mut tracked = Vec::new();
         values.iter().for_each(|(_, value)| collect(value, &mut tracked));
-        Self { values, tracked: Redaction::of(tracked) }
+        let redaction = Redaction::of(tracked);
+        Self { tracked: Tracked::new(redaction.clone()), given: Arc::new(Given { values, redaction }) }
+    }
+
+    /// The same parameters with nothing else known: what a run begins with, each time it is folded.
+    pub(crate) fn afresh(&self) -> Arc<Self> {
+        Arc::new(Self { given: self.given.clone(), tracked: Tracked::new(self.given.redaction.clone()) })
     }
 
     /// The parameter of this name, ignoring case.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.given.values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// Whether there is nothing to look for.
@@ -38,12 +56,57 @@ impl Secrets {
         self.tracked.is_empty()
     }
 
-    /// The same text without secrets.
+    /// Where what is computed with secrets is kept track of.
+    pub(crate) fn tracked(&self) -> Option<&Tracked> {
+        (!self.tracked.is_empty()).then_some(&self.tracked)
+    }
+
+    /// Every text and number in `value` is a secret of the run from now on, unless `is_open` knows it.
+    pub(crate) fn learn(&self, value: &Value, is_open: &dyn Fn(&str) -> bool) {
+        self.tracked.add(value, is_open);
+    }
+
+    /// Takes the secret parameters out of what came from outside, before it is journalled: live and replay see the same.
+    /// Anything else that is secret stays, because the run may need it, and makes the event one that is sealed.
+    pub(crate) fn withhold(&self, value: &mut Value) {
+        self.given.redaction.value(value);
+    }
+
+    /// The same for an outcome.
+    pub(crate) fn withhold_outcome(&self, outcome: &mut Outcome) {
+        if self.given.redaction.is_empty() {
+            return;
+        }
+        if let Some(outputs) = &mut outcome.outputs {
+            outputs.change(|outputs| self.withhold(outputs));
+        }
+        if let Some(error) = &mut outcome.error {
+            error.message = self.given.redaction.text(&error.message).into_owned();
+        }
+    }
+
+    /// Whether what an event brings must not lie on the disk in clear.
+    pub(crate) fn are_in(&self, event: &Event) -> bool {
+        let Some(tracked) = self.tracked() else { return false };
+        match event {
+            Event::Finished { outcome, .. } | Event::Returned { outcome, .. } => {
+                let message = outcome.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
+                outcome.outputs.as_ref().is_some_and(|outputs| tracked.is_in(outputs))
+                    || outcome.poll.as_ref().is_some_and(|poll| tracked.is_in(&poll.state))
+                    || matches!(tracked.text(message), Cow::Owned(_))
+            }
+            Event::Signalled { payload, .. } => tracked.is_in(payload),
+            // Its input is journalled without secrets.
+            Event::Started { .. } | Event::Woke { .. } | Event::Replied { .. } | Event::Cancelled { .. } => false,
+        }
+    }
+
+    /// The same text without secrets, to be shown.
     pub(crate) fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.tracked.text(text)
     }
 
-    /// Takes secrets out of every text in `value`, keys included.
+    /// Takes secrets out of every text in `value`, keys included, to be shown.
     pub(crate) fn redact(&self, value: &mut Value) {
         self.tracked.value(value);
     }

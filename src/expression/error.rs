@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use serde::Serialize;
 
+use crate::redaction::TooMuchDerived;
+
 /// The kinds of fault an author can make in an expression or template; each is one diagnostic code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CompileErrorKind {
@@ -110,6 +112,12 @@ impl EvalError {
 
 impl From<CompileError> for EvalError {
     fn from(error: CompileError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<TooMuchDerived> for EvalError {
+    fn from(error: TooMuchDerived) -> Self {
         Self::new(error.to_string())
     }
 }

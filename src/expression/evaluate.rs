@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::{
     EvalError, Scope,
     ast::{Call, Expr, Key, Link},
-    functions::{Args, Body, LazyArgs},
+    functions::{Args, Body, Family, LazyArgs},
     handlebars::{Frame, Start},
     reference::reference,
     trace,
     value::{self, Member},
 };
+use crate::redaction::Tracked;
 
 /// What evaluating something gives.
 pub(crate) type Outcome<'a> = Result<Cow<'a, Value>, EvalError>;
@@ -23,11 +24,24 @@ pub(crate) struct Env<'e> {
     pub(crate) scope: &'e dyn Scope,
     /// The innermost block of a template; `None` outside of any and in `@expressions`.
     pub(crate) frame: Option<&'e Frame<'e>>,
+    /// Where secrets are kept track of; `None` in a run without any.
+    pub(crate) tracked: Option<&'e Tracked>,
 }
 
 impl<'e> Env<'e> {
     pub(crate) fn new(scope: &'e dyn Scope) -> Self {
-        Self { scope, frame: None }
+        Self { scope, frame: None, tracked: scope.tracked() }
+    }
+
+    /// Adds the text of `value` to `out`.
+    pub(crate) fn print(&self, out: &mut String, value: &Value) -> Result<(), EvalError> {
+        let from = out.len();
+        value::write_text(out, value);
+        if let Some(tracked) = self.tracked.filter(|_| !value.is_string()) {
+            let again = |values: Vec<Value>| Some(Value::String(value::text(values.first()?).into_owned()));
+            tracked.follow(&[value], &Value::from(&out[from..]), again)?;
+        }
+        Ok(())
     }
 }
 
@@ -76,13 +90,32 @@ pub(crate) fn evaluate<'e>(expr: &'e Expr, env: &'e Env<'e>) -> Outcome<'e> {
 
 pub(crate) fn evaluate_call<'e>(call: &'e Call, env: &'e Env<'e>) -> Outcome<'e> {
     match call.function.body {
-        Body::Eager(run) => run(arguments(call, env)?),
+        Body::Eager(run) => match env.tracked {
+            Some(tracked) if call.function.family != Family::Reference => follow(tracked, run, arguments(call, env)?),
+            _ => run(arguments(call, env)?),
+        },
         Body::Lazy(run) if call.eager => {
             let arguments = arguments(call, env)?;
             run(&mut LazyArgs::evaluated(arguments))
         }
         Body::Lazy(run) => run(&mut LazyArgs::waiting(call.function.name, &call.arguments, env)),
     }
+}
+
+/// Calls a function on what may be secret.
+#[cold]
+fn follow<'e>(tracked: &Tracked, run: for<'a> fn(Args<'a>) -> Outcome<'a>, arguments: Args<'e>) -> Outcome<'e> {
+    let (function, scope, given) = (arguments.function, arguments.scope, arguments.values.clone());
+    let result = run(arguments)?;
+    // What is borrowed is a value that there was before, or a part of one.
+    if let Cow::Owned(result) = &result {
+        let given: Vec<&Value> = given.iter().map(Cow::as_ref).collect();
+        tracked.follow(&given, result, |values| {
+            let values = values.into_iter().map(Cow::Owned).collect();
+            run(Args { function, values, scope }).ok().map(Cow::into_owned)
+        })?;
+    }
+    Ok(result)
 }
 
 fn arguments<'e>(call: &'e Call, env: &'e Env<'e>) -> Result<Args<'e>, EvalError> {

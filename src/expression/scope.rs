@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::redaction::Tracked;
+
 /// The value behind a name; `None` when there is no such name.
 pub type Lookup<'a> = Option<Cow<'a, Value>>;
 
@@ -51,4 +53,8 @@ pub trait Scope {
     }
     /// An expression read `value`, which its author wrote as `what`.
     fn note_read(&self, _what: &dyn fmt::Display, _value: &Value) {}
+    /// Where secrets are kept track of that are computed with; `None` where there are none.
+    fn tracked(&self) -> Option<&Tracked> {
+        None
+    }
 }

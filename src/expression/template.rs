@@ -108,7 +108,7 @@ impl Template {
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => out.push_str(text),
-                        Piece::Expression(expr) => value::write_text(&mut out, evaluate(expr, env)?.as_ref()),
+                        Piece::Expression(expr) => env.print(&mut out, evaluate(expr, env)?.as_ref())?,
                     }
                     within_result(&out)?;
                 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{EvalError, Lookup, Scope, Template, Tree};
+use crate::redaction::Tracked;
 
 /// A string (or another value without parts) of a [`Tree`], evaluated.
 #[derive(Debug, Clone)]
@@ -167,6 +168,10 @@ impl Scope for Watched<'_> {
 
     fn random(&self) -> u64 {
         self.scope.random()
+    }
+
+    fn tracked(&self) -> Option<&Tracked> {
+        self.scope.tracked()
     }
 }
 

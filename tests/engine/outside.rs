@@ -197,8 +197,8 @@ async fn a_caller_hears_the_answer_before_the_run_ends() {
     })
     .await;
     assert_eq!((state.status, state.reply), (RunStatus::Running, Some(json!({"statusCode": 200, "body": "hello"}))));
-    let watch = house.living.engine.watch_reply(run);
     house.quiet().await;
+    let watch = house.living.engine.watch_reply(run);
     house.clock.advance(chrono::Duration::seconds(3_600));
     assert_eq!(tokio::time::timeout(SOON, watch.news()).await, Ok(Some(News::Ended(RunStatus::Succeeded))));
 }

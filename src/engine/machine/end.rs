@@ -22,6 +22,11 @@ impl Machine {
     /// Writes an action's end down.
     pub(super) fn close(&mut self, plan: &Plan, at: Place, ending: Ending, out: &mut Vec<Command>) {
         let now = self.now;
+        if plan.node_at(at.index).secure_outputs
+            && let Some(outputs) = &ending.outputs
+        {
+            self.learn_outputs(&outputs.value());
+        }
         let slot = self.slot_mut(plan, at);
         slot.phase = Phase::Done;
         slot.status = Some(ending.status);

@@ -11,7 +11,7 @@ use super::{
     state::{Ending, Kept, Phase, Place, Purpose},
 };
 use crate::{
-    action::{ActionType, ErrorInfo, InputShape, Nature},
+    action::{ActionType, ErrorInfo, InputShape, Nature, Outcome},
     engine::{
         event::{Command, Input},
         plan::{Kind, Plan},
@@ -198,16 +198,24 @@ impl Machine {
         }
         let id = &plan.node_at(at.index).id;
         let input = self.evaluate(plan, at, "with", with)?;
+        if plan.node_at(at.index).secure_inputs {
+            self.learn(with, &input);
+        }
         let input =
             shape.shape(input).map_err(|key| Box::new(Ending::failed("BadRequest", reason::missing_input(id, key))))?;
         let input = Arc::new(input);
         self.slot_mut(plan, at).input = Some(Kept::Whole(input.clone()));
         let outcome = match action.nature {
-            Nature::Pure(run) => run(&input),
-            Nature::Clocked(run) => run(&input, self.now),
+            Nature::Pure(run) => self.followed(plan, at, &[&input], |given| run(given[0]))?,
+            Nature::Clocked(run) => self.followed(plan, at, &[&input], |given| run(given[0], self.now))?,
             Nature::PerItem(run) => {
                 let values = self.for_each_element(plan, at, &input, each)?;
-                run(&input, values)
+                match self.trigger.secrets.tracked() {
+                    None => run(&input, values),
+                    Some(_) => self.followed(plan, at, &[&input, &Value::Array(values)], |given| {
+                        run(given[0], given[1].as_array().cloned().unwrap_or_default())
+                    })?,
+                }
             }
             Nature::Variable(change) => {
                 let ending = self.change(plan, variable, change, &input);
@@ -256,6 +264,60 @@ impl Machine {
         };
         self.end(plan, at, super::hear::ending(outcome), out);
         Ok(())
+    }
+
+    /// What an action makes of what it is given, secrets in it kept track of.
+    fn followed(
+        &self,
+        plan: &Plan,
+        at: Place,
+        given: &[&Value],
+        run: impl Fn(&[&Value]) -> Outcome,
+    ) -> Result<Outcome, Box<Ending>> {
+        let outcome = run(given);
+        if let (Some(tracked), Some(outputs)) = (self.trigger.secrets.tracked(), &outcome.outputs) {
+            let again = |given: Vec<Value>| {
+                let given: Vec<&Value> = given.iter().collect();
+                run(&given).outputs.map(|outputs| (*outputs).clone())
+            };
+            tracked.follow(given, outputs, again).map_err(|fault| {
+                let fault = fault.into();
+                Box::new(Ending::failed("BadRequest", reason::invalid_template(&plan.node_at(at.index).id, &fault)))
+            })?;
+        }
+        Ok(outcome)
+    }
+
+    /// What was computed for inputs that the author calls secure is secret from now on. What the playbook says in so many
+    /// words is not, nor what the trigger delivered: both lie in the data folder in clear.
+    fn learn(&self, with: &Tree, input: &Value) {
+        let delivered = &self.trigger.info.outputs;
+        match (with, input) {
+            (Tree::Literal(_), _) => {}
+            (Tree::Template(_), value) => self.trigger.secrets.learn(value, &|text| stands_in(delivered, text)),
+            (Tree::Array(trees), Value::Array(items)) => {
+                trees.iter().zip(items).for_each(|(tree, item)| self.learn(tree, item));
+            }
+            (Tree::Object(trees), Value::Object(members)) => {
+                for (key, tree) in trees {
+                    members.get(key).into_iter().for_each(|member| self.learn(tree, member));
+                }
+            }
+            (Tree::Array(_) | Tree::Object(_), _) => {}
+        }
+    }
+
+    /// The same for what an action returned and the author calls secure.
+    pub(super) fn learn_outputs(&self, outputs: &Value) {
+        let (secrets, delivered) = (&self.trigger.secrets, &self.trigger.info.outputs);
+        let is_open = |text: &str| stands_in(delivered, text);
+        let Some(headers) = outputs.get("headers").and_then(Value::as_object) else {
+            return secrets.learn(outputs, &is_open);
+        };
+        secrets.learn(outputs.get("body").unwrap_or(&Value::Null), &is_open);
+        for (_, value) in headers.iter().filter(|(name, _)| !is_descriptive(name)) {
+            secrets.learn(value, &is_open);
+        }
     }
 
     /// The value of the input that is evaluated for each element of `from`.
@@ -346,6 +408,26 @@ impl Machine {
             self.close(plan, place, ending, out);
         }
     }
+}
+
+/// Whether a text stands in a text of `value`.
+fn stands_in(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(wanted),
+        Value::Number(number) => number.to_string() == wanted,
+        Value::Array(items) => items.iter().any(|item| stands_in(item, wanted)),
+        Value::Object(members) => members.values().any(|member| stands_in(member, wanted)),
+        Value::Null | Value::Bool(_) => false,
+    }
+}
+
+/// Headers of an answer that say what kind of answer it is, when it came and how it travelled.
+fn is_descriptive(header: &str) -> bool {
+    const NAMES: &[&str] =
+        &["date", "server", "connection", "keep-alive", "transfer-encoding", "vary", "age", "expires"];
+    let name = header.to_ascii_lowercase();
+    NAMES.contains(&name.as_str())
+        || ["content-", "cache-", "access-control-"].iter().any(|kind| name.starts_with(kind))
 }
 
 /// An action to be called: its type, its inputs, the input for each element, its variable, what it requires.

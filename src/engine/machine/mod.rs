@@ -104,6 +104,7 @@ impl Machine {
     }
 
     fn begin(plan: Arc<Plan>, trigger: Delivered, trace: Option<Vec<Evaluated>>) -> (Self, Vec<Command>) {
+        let trigger = Delivered { secrets: trigger.secrets.afresh(), ..trigger };
         let variables = plan.playbook.variables.iter().map(|variable| variable.default.clone()).collect();
         let mut machine = Self {
             now: trigger.at,
@@ -188,6 +189,12 @@ impl Machine {
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events
+    }
+
+    /// The run's secrets, with what was derived from them so far.
+    #[must_use]
+    pub fn secrets(&self) -> &Arc<Secrets> {
+        &self.trigger.secrets
     }
 
     /// The variables with their present values, secrets left out.

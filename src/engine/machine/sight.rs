@@ -15,6 +15,7 @@ use crate::{
     engine::plan::{Index, Kind, Plan},
     expression::{Lookup, Scope},
     playbook::ActionStatus,
+    redaction::Tracked,
 };
 
 static NULL: Value = Value::Null;
@@ -275,6 +276,10 @@ impl Scope for Sight<'_> {
 
     fn now(&self) -> DateTime<Utc> {
         self.machine.now
+    }
+
+    fn tracked(&self) -> Option<&Tracked> {
+        self.machine.trigger.secrets.tracked()
     }
 
     fn random(&self) -> u64 {

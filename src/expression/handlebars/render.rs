@@ -76,11 +76,11 @@ impl Out {
         }
     }
 
-    fn value(&mut self, value: &Value) {
+    fn value(&mut self, value: &Value, env: &Env<'_>) -> Result<(), EvalError> {
         if self.line_start {
             self.begin(&value::text(value));
         }
-        value::write_text(&mut self.text, value);
+        env.print(&mut self.text, value)
     }
 }
 
@@ -110,7 +110,7 @@ impl<'e> Renderer<'e> {
         for node in nodes {
             match node {
                 Node::Text(text) => out.template(text),
-                Node::Print(expr) => out.value(evaluate(expr, env)?.as_ref()),
+                Node::Print(expr) => out.value(evaluate(expr, env)?.as_ref(), env)?,
                 Node::If { condition, when, then, otherwise } => {
                     let holds = truthy(evaluate(condition, env)?.as_ref()) == *when;
                     self.nodes(if holds { then } else { otherwise }, env, content, out)?;
@@ -128,7 +128,7 @@ impl<'e> Renderer<'e> {
                     if truthy(&value) {
                         let names = names.iter().take(1).map(|name| (name.as_str(), Cow::Borrowed(value.as_ref())));
                         let frame = Frame { this: Some(&value), names: names.collect(), local: None, outer: env.frame };
-                        self.nodes(body, &Env { scope: env.scope, frame: Some(&frame) }, content, out)?;
+                        self.nodes(body, &Env { frame: Some(&frame), ..*env }, content, out)?;
                     } else {
                         self.nodes(otherwise, env, content, out)?;
                     }
@@ -166,7 +166,7 @@ impl<'e> Renderer<'e> {
                 local: Some(Local { index, count, key: key.map(str::to_owned) }),
                 outer: env.frame,
             };
-            self.nodes(body, &Env { scope: env.scope, frame: Some(&frame) }, content, out)
+            self.nodes(body, &Env { frame: Some(&frame), ..*env }, content, out)
         };
         match list {
             Value::Object(map) => {
@@ -202,7 +202,7 @@ impl<'e> Renderer<'e> {
         let plain = context.is_none() && names.is_empty();
         let this = context.as_deref().or_else(|| env.frame.and_then(|frame| frame.this));
         let frame = Frame { this, names, local: None, outer: env.frame };
-        let inner = Env { scope: env.scope, frame: if plain { env.frame } else { Some(&frame) } };
+        let inner = Env { frame: if plain { env.frame } else { Some(&frame) }, ..*env };
         let block = include.block.as_deref().map(|nodes| Content { nodes, env, outer: content });
 
         let outer_indent = out.indent.len();
