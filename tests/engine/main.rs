@@ -13,5 +13,6 @@ mod mortal;
 mod outside;
 mod probe;
 mod replay;
+mod secrets;
 mod simulation;
 mod statuses;
