@@ -46,16 +46,22 @@ impl Bytes {
 }
 
 impl Redaction {
+    /// Nothing to look for.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { texts: BTreeMap::new(), begins: Bytes([0; 4]) }
+    }
+
     /// Of these texts, those of at least six characters, each also as it stands in base64, in a URL and in JSON.
     #[must_use]
     pub fn of(texts: impl IntoIterator<Item = String>) -> Self {
         let mut redaction = Self::default();
-        texts.into_iter().for_each(|text| redaction.add_encoded(&text));
+        texts.into_iter().for_each(|text| redaction.insert(&text));
         redaction
     }
 
     /// Adds a text and its usual encodings, if it has at least six characters.
-    fn add_encoded(&mut self, text: &str) {
+    pub fn insert(&mut self, text: &str) {
         if !is_long_enough(text) {
             return;
         }

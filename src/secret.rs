@@ -1,9 +1,11 @@
 //! Secrets: where they come from, how they are kept at rest, and the key in the data folder that everything is signed with.
 
 use std::{
+    borrow::Cow,
     fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use chacha20poly1305::{
@@ -13,6 +15,8 @@ use chacha20poly1305::{
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+
+use crate::redaction::Redaction;
 
 /// Where a secret is kept. A literal secret cannot be written down: there is no variant for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +42,25 @@ impl SecretRef {
     /// # Errors
     /// When the variable is not set or the file cannot be read.
     pub fn read(&self) -> Result<SecretString, SecretError> {
-        match self {
-            Self::Env(name) => {
-                std::env::var(name).map(SecretString::from).map_err(|_| SecretError::MissingVariable(name.clone()))
-            }
+        let text = match self {
+            Self::Env(name) => std::env::var(name).map_err(|_| SecretError::MissingVariable(name.clone()))?,
             Self::File(path) => fs::read_to_string(path)
-                .map(|text| SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
-                .map_err(|source| SecretError::UnreadableFile { path: path.clone(), source }),
-        }
+                .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+                .map_err(|source| SecretError::UnreadableFile { path: path.clone(), source })?,
+        };
+        READ.lock().unwrap_or_else(PoisonError::into_inner).insert(&text);
+        Ok(SecretString::from(text))
     }
+}
+
+/// Every secret this process has read, whoever used it: what a server repeats in a refusal is known here.
+static READ: Mutex<Redaction> = Mutex::new(Redaction::none());
+
+/// The text without any secret this process has read, in clear or as a URL, base64 or JSON has it. The last line of
+/// defence of logs and of errors that quote the other side.
+#[must_use]
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    READ.lock().unwrap_or_else(PoisonError::into_inner).text(text)
 }
 
 impl fmt::Display for SecretRef {

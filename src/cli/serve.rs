@@ -1,8 +1,9 @@
 //! `larum serve`: everything, in one process.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
 };
 
@@ -21,6 +22,7 @@ use crate::{
     engine::Library,
     incident::automation::{TriggersOn, TriggersWhen},
     playbook::Trigger,
+    secret,
     server::Certificates,
     store::StoreError,
     trigger::mailbox,
@@ -96,6 +98,26 @@ async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, Exit> {
     })
 }
 
+/// Takes the secrets that were read out of what is logged; each line comes in one piece.
+struct Clean<W>(W);
+
+impl<W: Write> Write for Clean<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        match secret::without_secrets(&String::from_utf8_lossy(line)) {
+            Cow::Borrowed(_) => self.0.write_all(line),
+            Cow::Owned(clean) => self.0.write_all(clean.as_bytes()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Readable lines on a terminal, JSON otherwise; `LARUM_LOG` chooses what is said. JSON lines are written by a thread of
 /// their own, many at once: what is returned writes the last of them when it is dropped.
 fn log() -> Option<WorkerGuard> {
@@ -105,10 +127,10 @@ fn log() -> Option<WorkerGuard> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_timer(Instant);
     // Only a second subscriber in the same process could refuse, and there is none.
     if io::stderr().is_terminal() {
-        let _ = builder.with_writer(io::stderr).try_init();
+        let _ = builder.with_writer(|| Clean(io::stderr())).try_init();
         return None;
     }
-    let (lines, guard) = tracing_appender::non_blocking(io::BufWriter::new(io::stderr()));
+    let (lines, guard) = tracing_appender::non_blocking(Clean(io::BufWriter::new(io::stderr())));
     let _ = builder.json().flatten_event(true).with_writer(lines).try_init();
     Some(guard)
 }

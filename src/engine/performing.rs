@@ -11,6 +11,7 @@ use crate::{
     action::{Call, Effect, EffectKind, Identity, LocalChange, Outcome, Performed},
     incident::{Rejected, Write, Written},
     metrics::EffectLabels,
+    secret,
     store::{StoreError, run::LocalEffect},
 };
 
@@ -128,9 +129,13 @@ impl Run<'_> {
         }
     }
 
-    /// An outcome as an event, without secrets.
+    /// An outcome as an event, without secrets. An error may quote what the other side said, so those of the connections
+    /// are taken out as well.
     pub(super) fn finished(&self, step: &Step, attempt: u32, mut outcome: Outcome) -> Event {
         self.secrets.withhold_outcome(&mut outcome);
+        if let Some(error) = &mut outcome.error {
+            error.message = secret::without_secrets(&error.message).into_owned();
+        }
         Event::Finished { step: step.clone(), attempt, at: self.at(), outcome }
     }
 

@@ -79,7 +79,7 @@ impl Tracked {
         let mut known = self.known();
         each_leaf(value, &mut |text| {
             if is_long_enough(text) && !is_open(text) {
-                known.redaction.add_encoded(text);
+                known.redaction.insert(text);
             }
         });
         self.any.store(!known.redaction.is_empty(), Ordering::Release);

@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     limits,
     metrics::{MailboxLabels, Metrics},
+    secret,
     store::{
         Store,
         mailbox::{FeedName, FeedNews},
@@ -65,6 +66,8 @@ impl Liveness {
 
     /// The mailbox cannot be read.
     pub(super) async fn faulted(&self, fault: &str) {
+        // It quotes the server, which may repeat what it was given.
+        let fault = &*secret::without_secrets(fault);
         self.metrics.mailbox_up.get_or_create(&self.labels()).set(0);
         self.metrics.mailbox_faults.get_or_create(&self.labels()).inc();
         let at = self.clock.now();
@@ -88,6 +91,7 @@ impl Liveness {
 
     /// The mailbox answers, but refuses a flag or a move; `None` says that it no longer does.
     pub(super) async fn complain(&self, complaint: Option<String>) {
+        let complaint = complaint.map(|complaint| secret::without_secrets(&complaint).into_owned());
         {
             let mut state = self.lock();
             if state.complaint == complaint {
