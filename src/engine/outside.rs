@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{
-    Engine, Event, Input, News, Step, children,
-    run::{self, Run},
-};
+use super::{Engine, Event, Input, News, Step, children, run::Run};
 use crate::{
     action::{Child, Outcome},
     playbook::ActionStatus,

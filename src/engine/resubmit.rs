@@ -201,7 +201,8 @@ impl Engine {
                 continue;
             }
             let node = plan.find(&entry.step().action).map(|index| plan.node_at(index));
-            let seal = node.is_some_and(|node| node.secure_inputs || node.secure_outputs);
+            let is_secret = matches!(&entry, Entry::Done { outcome, .. } if machine.secrets().are_in_outcome(outcome));
+            let seal = is_secret || node.is_some_and(|node| node.secure_inputs || node.secure_outputs);
             let text = journal::encode_entry(&entry, seal.then_some((vault, next)));
             kept.push(text.map_err(|error| StoreError::Failed(error.to_string().into()))?);
         }

@@ -87,18 +87,20 @@ impl Secrets {
 
     /// Whether what an event brings must not lie on the disk in clear.
     pub(crate) fn are_in(&self, event: &Event) -> bool {
-        let Some(tracked) = self.tracked() else { return false };
         match event {
-            Event::Finished { outcome, .. } | Event::Returned { outcome, .. } => {
-                let message = outcome.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
-                outcome.outputs.as_ref().is_some_and(|outputs| tracked.is_in(outputs))
-                    || outcome.poll.as_ref().is_some_and(|poll| tracked.is_in(&poll.state))
-                    || matches!(tracked.text(message), Cow::Owned(_))
-            }
-            Event::Signalled { payload, .. } => tracked.is_in(payload),
+            Event::Finished { outcome, .. } | Event::Returned { outcome, .. } => self.are_in_outcome(outcome),
+            Event::Signalled { payload, .. } => self.tracked.is_in(payload),
             // Its input is journalled without secrets.
             Event::Started { .. } | Event::Woke { .. } | Event::Replied { .. } | Event::Cancelled { .. } => false,
         }
+    }
+
+    /// The same of an outcome.
+    pub(crate) fn are_in_outcome(&self, outcome: &Outcome) -> bool {
+        let message = outcome.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
+        outcome.outputs.as_ref().is_some_and(|outputs| self.tracked.is_in(outputs))
+            || outcome.poll.as_ref().is_some_and(|poll| self.tracked.is_in(&poll.state))
+            || matches!(self.tracked.text(message), Cow::Owned(_))
     }
 
     /// The same text without secrets, to be shown.

@@ -63,7 +63,8 @@ impl Machine {
         Some((*rounds as usize, *over))
     }
 
-    /// What a run that does again only what failed takes over from this one. Secrets are left out.
+    /// What a run that does again only what failed takes over from this one. Secret parameters are left out, and inputs are
+    /// without any secret; an outcome may hold one of a `secure:` field, because the run may need it.
     #[must_use]
     pub fn leaves(&self) -> Vec<Entry> {
         let plan = &*self.plan;
@@ -100,15 +101,16 @@ impl Machine {
         let before = |instant: DateTime<Utc>| first_failure.is_none_or(|failure| instant < failure);
         match &plan.node_at(at.index).kind {
             Kind::Call { action, .. } if is_kept(&action.nature) && slot.status == Some(ActionStatus::Succeeded) => {
-                let clean = |value: &Kept| {
-                    let mut clean = value.value().into_owned();
-                    self.trigger.secrets.redact(&mut clean);
-                    clean
+                let mut input = slot.input.as_ref().map(|input| input.value().into_owned()).unwrap_or_default();
+                self.trigger.secrets.redact(&mut input);
+                let given = |outputs: &Kept| {
+                    let mut outputs = outputs.value().into_owned();
+                    self.trigger.secrets.withhold(&mut outputs);
+                    outputs.into()
                 };
-                let input = slot.input.as_ref().map(clean).unwrap_or_default();
                 let outcome = Outcome {
                     code: slot.code().to_owned(),
-                    outputs: slot.outputs.as_ref().map(|outputs| clean(outputs).into()),
+                    outputs: slot.outputs.as_ref().map(given),
                     ..Outcome::succeeded(Value::Null)
                 };
                 Some(Entry::Done {
