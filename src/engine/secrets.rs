@@ -97,6 +97,9 @@ impl Secrets {
 
     /// The same of an outcome.
     pub(crate) fn are_in_outcome(&self, outcome: &Outcome) -> bool {
+        if self.tracked.is_empty() {
+            return false;
+        }
         let message = outcome.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
         outcome.outputs.as_ref().is_some_and(|outputs| self.tracked.is_in(outputs))
             || outcome.poll.as_ref().is_some_and(|poll| self.tracked.is_in(&poll.state))

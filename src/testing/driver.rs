@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     action::{self, Child, EffectKind, Identity, Nature, Outcome, Performed, Rehearsal, RunInfo},
-    engine::{Event, Step, fallback, journal, redact},
+    engine::{Event, Step, fallback, journal},
     limits,
     playbook::ActionStatus,
     secret::Vault,
@@ -25,12 +25,11 @@ use crate::{
 
 /// Plays a run. With `crash`, or where the play asks for it, the process dies after every event.
 pub(super) fn run(play: &Play, crash: bool) -> Found {
-    let found = match &play.delivery {
+    match &play.delivery {
         Delivery::Refused { because } => Found::refused(because),
-        Delivery::Fault { error } => Found::fault(error),
+        Delivery::Fault { error } => Found::fault(error).without_secrets(&play.secrets),
         Delivery::Start(start) => Driver::new(play, start, crash || play.crash).drive(),
-    };
-    found.without_secrets(&play.secrets)
+    }
 }
 
 struct Driver<'p> {
@@ -129,7 +128,7 @@ impl<'p> Driver<'p> {
     }
 
     fn reply(&mut self, mut response: Value) {
-        self.play.secrets.redact(&mut response);
+        self.state.machine.secrets().redact(&mut response);
         self.world.reply = Some(response);
     }
 
@@ -169,11 +168,11 @@ impl<'p> Driver<'p> {
                 self.finished(&wanted, at, outcome)
             }
             Next::Signalled(step, mut payload) => {
-                self.play.secrets.redact(&mut payload);
+                self.play.secrets.withhold(&mut payload);
                 Event::Signalled { step, payload, at }
             }
             Next::Returned(step, mut outcome) => {
-                redact(&self.play.secrets, &mut outcome);
+                self.play.secrets.withhold_outcome(&mut outcome);
                 Event::Returned { step, outcome: *outcome, at }
             }
             Next::Woke(timer) => Event::Woke { timer, at },
@@ -343,7 +342,7 @@ impl<'p> Driver<'p> {
     }
 
     fn finished(&self, wanted: &Wanted, at: DateTime<Utc>, mut outcome: Outcome) -> Event {
-        redact(&self.play.secrets, &mut outcome);
+        self.play.secrets.withhold_outcome(&mut outcome);
         Event::Finished { step: wanted.step.clone(), attempt: wanted.attempt, at, outcome }
     }
 
@@ -405,6 +404,7 @@ impl<'p> Driver<'p> {
         if let Some(fallback) = fallback(&self.info, wanted, status, error.as_ref()) {
             self.world.fallback(&fallback.draft);
         }
+        let secrets = self.state.machine.secrets().clone();
         let records: Vec<Value> = serde_json::from_str(&self.state.machine.records()).unwrap_or_default();
         Found {
             status: run_status(status),
@@ -419,6 +419,7 @@ impl<'p> Driver<'p> {
             unrecorded: self.unrecorded,
             trace: self.state.machine.take_trace(),
         }
+        .without_secrets(&secrets)
     }
 }
 
