@@ -48,7 +48,7 @@ impl Fault {
         eprintln!("error: {self}");
         match self {
             Self::Config(exit) => *exit,
-            Self::Input(_) => Exit::InputAtFault,
+            Self::Input(_) | Self::Store(StoreError::ShortBeginning { .. }) => Exit::InputAtFault,
             Self::Open(_) | Self::Store(_) | Self::Server(_) | Self::World(_) => Exit::WorldFailed,
         }
     }

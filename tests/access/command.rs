@@ -184,6 +184,12 @@ fn words_are_found_by_the_server_and_in_the_folder() {
     let (_, read, err) = larum.site.run(&[&search[..], &["--config", "larum.yaml", "--output", "json"]].concat());
     assert_eq!(found(&serde_json::from_str(&read).unwrap_or_else(|error| panic!("{error}: {err}"))), [1]);
     assert_eq!(larum.done(&["incidents", "search", "roofer"]), "no incidents\n");
+    let (code, _, err) = larum.site.run(&["incidents", "search", "la*", "--config", "larum.yaml"]);
+    let too_short = "error: 'la*' would find too much: a beginning has at least 3 characters before its *\n";
+    assert_eq!((code, err.as_str()), (Some(1), too_short));
+    let most = i64::MAX.to_string();
+    let (code, _, err) = larum.site.run(&["incidents", "list", "--limit", &most, "--config", "larum.yaml"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "however many are asked for");
 }
 
 /// A playbook whose run waits for an hour.

@@ -161,7 +161,7 @@ async fn a_list_that_takes_too_long_is_given_up_with_a_503_that_says_how_to_narr
         api.ok(201, "PUT", &format!("/incidents/incident-{name}"), Some(&json!({"properties": properties}))).await;
     }
     let pairs = "properties/labels/any(a: properties/labels/any(b: contains(a/labelName, b/labelName) and a/labelName ne b/labelName))";
-    let filter = vec![pairs; 100].join(" or ");
+    let filter = [pairs; 100].join(" or ");
     let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
     let answer = api.call("GET", &format!("{BASE}/incidents?{VERSION}&$filter={filter}"), None).await;
     assert_eq!((answer.status, answer.header("retry-after").is_some()), (503, true), "{}", answer.body);
