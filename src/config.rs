@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use self::{
     http::{Http, HttpAuthentication, OAuth, entra, is_readable_on_the_way},
-    sentinel::Sentinel,
+    sentinel::{Sentinel, is_api_version},
     server::{Server, ServerTls},
 };
 use crate::secret::SecretRef;

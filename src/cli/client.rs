@@ -2,7 +2,11 @@
 
 use std::{env, path::PathBuf, time::Duration};
 
-use reqwest::{Method, StatusCode, header, header::HeaderValue, redirect};
+use reqwest::{
+    Method, StatusCode, header,
+    header::{HeaderMap, HeaderValue},
+    redirect,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -138,10 +142,25 @@ impl Client {
         body: Option<&Value>,
         again: Again,
     ) -> Result<Result<Answer, Lost>, Fault> {
+        self.ask_with(&HeaderMap::new(), method, path, body, again).await
+    }
+
+    /// The same with more headers.
+    ///
+    /// # Errors
+    /// As [`Client::ask`]'s.
+    pub async fn ask_with(
+        &self,
+        headers: &HeaderMap,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        again: Again,
+    ) -> Result<Result<Answer, Lost>, Fault> {
         let url = address(&self.url, path)?;
         let (mut attempt, mut pause, mut is_repeated) = (1, PAUSE, false);
         loop {
-            match self.once(&method, url.clone(), body, again).await? {
+            match self.once(headers, &method, url.clone(), body, again).await? {
                 Ok((answer, wait)) => {
                     let wait = wait.filter(|wait| attempt < ATTEMPTS && *wait <= PATIENCE);
                     let Some(wait) = wait else { return Ok(Ok(Answer { is_repeated, ..answer })) };
@@ -178,12 +197,14 @@ impl Client {
 
     async fn once(
         &self,
+        headers: &HeaderMap,
         method: &Method,
         url: Url,
         body: Option<&Value>,
         again: Again,
     ) -> Result<Result<(Answer, Option<Duration>), Lost>, Fault> {
-        let mut request = self.http.request(method.clone(), url).bearer_auth(self.token.expose_secret());
+        let request = self.http.request(method.clone(), url).headers(headers.clone());
+        let mut request = request.bearer_auth(self.token.expose_secret());
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
         }

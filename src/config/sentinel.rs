@@ -1,5 +1,7 @@
 //! `sentinel:` connections: a workspace of Microsoft Sentinel, or of another Larum.
 
+use chrono::NaiveDate;
+
 use super::{Http, HttpAuthentication, OAuth, Workspace, connection::KEPT, entra, http::encrypted, read::Reader};
 use crate::{
     diagnostic::codes,
@@ -18,6 +20,11 @@ pub struct Sentinel {
 
 /// Where Azure Resource Manager is.
 const ENDPOINT: &str = "https://management.azure.com";
+/// The first version that Sentinel had.
+const FIRST_VERSION: NaiveDate = match NaiveDate::from_ymd_opt(2019, 1, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
 /// The first stable version with tasks.
 const API_VERSION: &str = "2024-03-01";
 
@@ -136,13 +143,50 @@ fn authentication(
     }
 }
 
-/// `YYYY-MM-DD`, perhaps with `-preview`.
 fn version(given: Given<'_>, reader: &mut Reader<'_>) -> Option<String> {
     let text = given.words(&mut reader.faults)?;
-    let date = text.strip_suffix("-preview").unwrap_or(text);
-    if chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok() {
+    if is_api_version(text) {
         return Some(text.to_owned());
     }
     reader.bad(&given, format!("`{text}` is not a version of the API"), "write it like 2024-03-01");
     None
+}
+
+/// Whether this is a version of Sentinel's API: any date since it began, `YYYY-MM-DD`, perhaps with `-preview`.
+#[must_use]
+pub fn is_api_version(text: &str) -> bool {
+    const PREVIEW: &str = "-preview";
+    let day = match text.split_at_checked(10) {
+        Some((day, suffix)) if suffix.is_empty() || suffix.eq_ignore_ascii_case(PREVIEW) => day,
+        _ => return false,
+    };
+    // What reads a date takes spaces for digits.
+    day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+        && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok_and(|date| date >= FIRST_VERSION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_api_version;
+
+    #[test]
+    fn every_version_since_sentinel_began_is_taken_and_nothing_else() {
+        for version in ["2019-01-01-preview", "2020-01-01", "2022-07-01-PREVIEW", "2025-10-01-preview", "2031-02-28"] {
+            assert!(is_api_version(version), "{version}");
+        }
+        for version in [
+            "",
+            "2018-12-31",
+            "2022-02-30",
+            "2022-7-1",
+            "2022-07-01-beta",
+            "2022-07-01-Preview ",
+            "latest",
+            "20220701",
+            "2022-07- 1",
+            "+2022-7-01",
+        ] {
+            assert!(!is_api_version(version), "{version}");
+        }
+    }
 }

@@ -50,6 +50,11 @@ impl Refusal {
     }
 }
 
+/// What a line that was cut ends with.
+const TITLE_MARK: &str = "…";
+/// What a description that was cut ends with.
+const DESCRIPTION_MARK: &str = "\n[… cut: the full report is attached]";
+
 impl Draft {
     /// A New, Medium, unassigned incident with this title.
     #[must_use]
@@ -103,10 +108,10 @@ impl Draft {
                 return Err(Refusal::NoYear(at.year()));
             }
         }
-        cut(&mut self.title, limits::INCIDENT_TITLE_CHARS, "…");
-        cut(&mut self.description, limits::INCIDENT_DESCRIPTION_CHARS, "\n[… cut: the full report is attached]");
+        cut(&mut self.title, limits::INCIDENT_TITLE_CHARS, TITLE_MARK);
+        cut(&mut self.description, limits::INCIDENT_DESCRIPTION_CHARS, DESCRIPTION_MARK);
         let remark = self.classification_comment.as_mut();
-        remark.into_iter().for_each(|text| cut(text, limits::CLASSIFICATION_COMMENT_CHARS, "…"));
+        remark.into_iter().for_each(|text| cut(text, limits::CLASSIFICATION_COMMENT_CHARS, TITLE_MARK));
         for text in self.owner.texts_mut() {
             cut(text, limits::OWNER_CHARS, "");
         }
@@ -128,6 +133,18 @@ impl Patch {
         self.owner.as_ref().map_or(Ok(()), owner_fits)?;
         tags_fit(&self.add_tags)?;
         tags_fit(&self.remove_tags)
+    }
+}
+
+impl Patch {
+    /// The same with what is too long cut, as [`Draft::check`] cuts it.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        let cut_to = |text: &mut Option<String>, most, mark| text.iter_mut().for_each(|text| cut(text, most, mark));
+        cut_to(&mut self.title, limits::INCIDENT_TITLE_CHARS, TITLE_MARK);
+        cut_to(&mut self.description, limits::INCIDENT_DESCRIPTION_CHARS, DESCRIPTION_MARK);
+        cut_to(&mut self.classification_comment, limits::CLASSIFICATION_COMMENT_CHARS, TITLE_MARK);
+        self
     }
 }
 

@@ -1,6 +1,9 @@
 //! A request as an API's handler sees it: who asks for what, already admitted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     body::Body,
@@ -37,6 +40,8 @@ pub struct Ask {
     pub(super) query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub uri: Uri,
+    /// Who sent it: the client, or a proxy.
+    pub(super) peer: IpAddr,
     /// A body is no thing to share; only its one reader gets at it.
     pub(super) body: Mutex<Body>,
 }
@@ -181,7 +186,7 @@ impl Ask {
     /// What addresses in answers begin with.
     #[must_use]
     pub fn origin(&self) -> String {
-        self.site.guard.origin(self.site.scheme, &self.uri, &self.headers)
+        self.site.guard.origin(self.site.scheme, self.peer, &self.uri, &self.headers)
     }
 
     /// The workspace that resource ids name.

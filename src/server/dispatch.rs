@@ -11,7 +11,9 @@ use axum::{
 use super::{
     Site,
     ask::{Ask, bad_request},
+    connection::Peer,
     gate::in_time,
+    guard::UNKNOWN_PEER,
     problem::{Problem, Speaks},
     request::queries,
     routes::{Found, Handler},
@@ -32,12 +34,13 @@ pub async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
 async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Problem>> {
     let (parts, body) = request.into_parts();
     let client = site.client(&parts.extensions, &parts.headers);
+    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
     site.count(client)?;
     let found = site.routes.find(parts.method.as_str(), parts.uri.path());
     let (route, parameters) = match found {
         Found::Route { route, parameters } => (route, parameters),
         Found::WrongMethod(methods) if is_arm(parts.uri.path()) => {
-            let origin = site.guard.origin(site.scheme, &parts.uri, &parts.headers);
+            let origin = site.guard.origin(site.scheme, peer, &parts.uri, &parts.headers);
             return Ok(sentinel::wrong_method(&parts.uri, &origin, &parts.method, &methods.join(", ")));
         }
         Found::WrongMethod(methods) => return Err(wrong_method(&parts, &methods)),
@@ -63,6 +66,7 @@ async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Prob
         query,
         headers: parts.headers,
         uri: parts.uri,
+        peer,
         body: Mutex::new(body),
     };
     if is_arm(route.path) {

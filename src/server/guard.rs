@@ -23,6 +23,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What is known of Larum's own addresses.
@@ -76,12 +78,23 @@ impl Guard {
         ))
     }
 
-    /// What addresses in the main address's answers begin with: its name, else the host the client used. `scheme` is that
-    /// of [`config::Server::listen`].
+    /// What addresses in the main address's answers begin with: its name, else the scheme and host the client used: those
+    /// a trusted proxy says, else the request's own. `scheme` is that of [`config::Server::listen`].
     #[must_use]
-    pub fn origin(&self, scheme: &str, uri: &Uri, headers: &HeaderMap) -> String {
+    pub fn origin(&self, scheme: &str, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> String {
         if let Some(name) = &self.name {
             return name.as_str().trim_end_matches('/').to_owned();
+        }
+        let forwarded = |name| if self.trusts(peer.to_canonical()) { nearest(headers, name) } else { None };
+        let scheme = match forwarded(FORWARDED_PROTO) {
+            Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
+            Some(proto) if proto.eq_ignore_ascii_case("http") => "http",
+            _ => scheme,
+        };
+        if let Some(host) = forwarded(FORWARDED_HOST).and_then(|host| Authority::try_from(host).ok())
+            && !host.as_str().contains('@')
+        {
+            return format!("{scheme}://{host}");
         }
         let host = uri.authority().map(Authority::as_str);
         let host = host.or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
@@ -166,6 +179,12 @@ impl Guard {
                 && origin.port_or_known_default() == port
         })
     }
+}
+
+/// What the nearest proxy says, where several wrote one behind the other.
+fn nearest(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let last = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    last.rsplit(',').next().map(str::trim)
 }
 
 /// Adds the headers every answer has.
@@ -261,7 +280,39 @@ mod tests {
         for (guard, host, main, public, origin) in table {
             let (uri, headers) = (Uri::from_static("/"), headers(&[("host", host)]));
             let admitted = [Listener::Main, Listener::Public].map(|at| guard.admit(at, &uri, &headers).is_ok());
-            assert_eq!((admitted, &*guard.origin("http", &uri, &headers)), ([main, public], origin), "{host}");
+            assert_eq!(
+                (admitted, &*guard.origin("http", UNKNOWN_PEER, &uri, &headers)),
+                ([main, public], origin),
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_under_which_address_its_clients_know_this_server() {
+        let guard = guard(None, &["10.0.0.0/8"]);
+        let named = Guard::new(&config::Server {
+            url: "https://soc.example.com".parse().ok(),
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            ..config::Server::default()
+        });
+        let (proxy, other) = ("10.0.0.1", "192.0.2.1");
+        let table: [(&Guard, &str, &str, &str, &str); 9] = [
+            (&guard, proxy, "https", "soc.example.com", "https://soc.example.com"),
+            (&guard, "::ffff:10.0.0.1", "HTTPS", "soc.example.com:8443", "https://soc.example.com:8443"),
+            (&guard, proxy, "http, https", "a.example, soc.example.com", "https://soc.example.com"),
+            (&guard, proxy, "https", "", "https://localhost:8787"),
+            (&guard, proxy, "", "soc.example.com", "http://soc.example.com"),
+            (&guard, proxy, "gopher", "a/b", "http://localhost:8787"),
+            (&guard, proxy, "https", "user@soc.example.com", "https://localhost:8787"),
+            (&guard, other, "https", "evil.example", "http://localhost:8787"),
+            (&named, proxy, "http", "other.example", "https://soc.example.com"),
+        ];
+        for (guard, peer, proto, host, expected) in table {
+            let given =
+                headers(&[("host", "localhost:8787"), ("x-forwarded-proto", proto), ("x-forwarded-host", host)]);
+            let origin = guard.origin("http", peer.parse().unwrap(), &Uri::from_static("/"), &given);
+            assert_eq!(origin, expected, "{peer} {proto} {host}");
         }
     }
 

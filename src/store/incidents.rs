@@ -56,6 +56,8 @@ pub trait IncidentStore: Send + Sync + 'static {
     async fn document(&self, key: &DocumentKey) -> Result<Option<Document>, StoreError>;
     /// The documents of a kind and parent, oldest first.
     async fn documents(&self, kind: DocumentKind, parent: Option<&ResourceName>) -> Result<Vec<Document>, StoreError>;
+    /// A page of `top` bookmarks, oldest first, from where the page before ended.
+    async fn bookmarks(&self, top: usize, after: Option<Vec<u8>>) -> Result<Page<Document>, StoreError>;
 
     /// An incident's log by its number, oldest first, also when it was deleted; `after` continues a listing.
     async fn activity(&self, incident: u64, after: Option<i64>, limit: usize) -> Result<Vec<Activity>, StoreError>;

@@ -370,6 +370,16 @@ impl Losing {
 
 /// One request in one piece, one answer; then the connection ends.
 fn pass(mut client: TcpStream, server: &str, lost: &AtomicU32) -> Option<()> {
+    let request = received(&mut client)?;
+    let answer = answered(&request, server)?;
+    if !request.starts_with(b"GET") && lost.fetch_add(1, Ordering::SeqCst) == 0 {
+        return None;
+    }
+    client.write_all(&answer).ok()
+}
+
+/// A request, which asks that its connection end with the answer.
+fn received(client: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     let mut piece = [0; 16 * 1024];
     loop {
@@ -384,12 +394,47 @@ fn pass(mut client: TcpStream, server: &str, lost: &AtomicU32) -> Option<()> {
     }
     let head_end = memchr::memmem::find(&request, b"\r\n").unwrap();
     request.splice(head_end..head_end, b"\r\nConnection: close".iter().copied());
+    Some(request)
+}
+
+fn answered(request: &[u8], server: &str) -> Option<Vec<u8>> {
     let mut upstream = TcpStream::connect(server).ok()?;
-    upstream.write_all(&request).ok()?;
+    upstream.write_all(request).ok()?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).ok()?;
-    if !request.starts_with(b"GET") && lost.fetch_add(1, Ordering::SeqCst) == 0 {
-        return None;
-    }
-    client.write_all(&answer).ok()
+    Some(answer)
+}
+
+#[test]
+fn a_name_that_somebody_takes_meanwhile_is_left_to_them() {
+    let larum = Running::new();
+    let name = "73e01a99-5cd7-4139-a149-9f2736ff2ab5";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (server, token) = (larum.site.address, larum.token.clone());
+    // Between the look and the PUT somebody else makes an incident of that name.
+    thread::spawn(move || {
+        let mut is_first = true;
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let Some(request) = received(&mut client) else { continue };
+            if request.starts_with(b"PUT") && std::mem::take(&mut is_first) {
+                let line = request.split(|byte| *byte == b'\r').next().unwrap();
+                let body = r#"{"properties": {"title": "theirs", "severity": "Low", "status": "New"}}"#;
+                let theirs = format!(
+                    "{}\r\nConnection: close\r\nHost: {server}\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
+                    String::from_utf8_lossy(line),
+                    body.len()
+                );
+                answered(theirs.as_bytes(), &server.to_string()).unwrap();
+            }
+            let answer = answered(&request, &server.to_string()).unwrap();
+            client.write_all(&answer).unwrap();
+        }
+    });
+    let (code, out, err) = larum.site.run_with(
+        &[("LARUM_URL", &url), ("LARUM_TOKEN", &larum.token)],
+        &["incidents", "create", "--title", "ours", "--name", name],
+    );
+    assert_eq!((code, &*out), (Some(0), "incident 1 is there already, with this name: theirs\n"), "{err}");
+    assert_eq!(larum.json(&["incidents", "show", "1"])["properties"]["title"], "theirs");
 }

@@ -135,6 +135,7 @@ through! {
     entity(name: uuid::Uuid) -> Option<Entity>;
     document(key: &DocumentKey) -> Option<Document>;
     documents(kind: DocumentKind, parent: Option<&ResourceName>) -> Vec<Document>;
+    bookmarks(top: usize, after: Option<Vec<u8>>) -> Page<Document>;
     activity(incident: u64, after: Option<i64>, limit: usize) -> Vec<Activity>;
     search(query: &str, limit: usize) -> Vec<SearchHit>;
     related_incidents(incident: &IncidentRef, limit: usize) -> Vec<RelatedIncident>;

@@ -202,3 +202,27 @@ async fn an_expansion_that_cannot_be_made_is_refused_with_the_place() {
     }
     api.ok(400, "POST", &path, None).await;
 }
+
+#[tokio::test]
+async fn bookmarks_come_in_pages() {
+    let api = api().await;
+    let body = json!({"properties": {"displayName": "Door log", "query": "DoorLog"}});
+    for number in 0..7 {
+        api.ok(201, "PUT", &format!("/bookmarks/b{number}"), Some(&body)).await;
+    }
+    let (mut found, mut pages) = (Vec::new(), 0);
+    let mut next = Some(format!("{BASE}/bookmarks?api-version=2024-03-01&$top=3"));
+    while let Some(path) = next {
+        let page = api.own(200, "GET", &path, None).await;
+        found.extend(page["value"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()));
+        next = page["nextLink"].as_str().map(|link| link[link.find("/subscriptions").unwrap()..].to_owned());
+        pages += 1;
+    }
+    assert_eq!(found, (0..7).map(|number| format!("b{number}")).collect::<Vec<_>>());
+    assert_eq!(pages, 3);
+    let all = api.ok(200, "GET", "/bookmarks", None).await;
+    assert_eq!((all["value"].as_array().unwrap().len(), all.get("nextLink")), (7, None));
+    for bad in ["$top=0", "$skipToken=x", "$skipToken=AAAA", "$filter=properties/displayName%20eq%20'a'"] {
+        assert_eq!(api.ask("GET", &format!("/bookmarks?{bad}"), None).await.status, 400, "{bad}");
+    }
+}

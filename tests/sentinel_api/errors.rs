@@ -235,3 +235,51 @@ async fn an_old_etag_is_a_conflict_and_an_if_match_that_fails_is_a_412() {
     api.ok(201, "PUT", &format!("/incidents/{ONE}/comments/c"), Some(&comment)).await;
     assert_eq!(put(&api, &[], before.as_str()).await.0, 409, "a comment gives its incident another etag");
 }
+
+#[tokio::test]
+async fn a_rule_that_stands_in_a_file_is_changed_there() {
+    let api = api().await;
+    let rule = json!({
+        "displayName": "Fixed", "order": 1,
+        "triggeringLogic": {"isEnabled": true, "triggersOn": "Incidents", "triggersWhen": "Created", "conditions": []},
+        "actions": [{"order": 1, "actionType": "AddIncidentTask", "actionConfiguration": {"title": "Look"}}],
+    });
+    api.served.library.set_rules(vec![larum::playbook::FileRule {
+        name: larum::incident::ResourceName::parse("fixed").unwrap(),
+        path: "playbooks/rules.yaml".into(),
+        written: crate::forms::start(),
+        rule: larum::incident::automation::AutomationRule::parse(&rule).unwrap(),
+    }]);
+    assert_eq!(api.ok(200, "GET", "/automationRules/fixed", None).await["properties"]["displayName"], "Fixed");
+    let message = "Automation rule 'fixed' stands in the file 'playbooks/rules.yaml'; change it there.";
+    for (method, body) in [("PUT", Some(json!({"properties": rule}))), ("DELETE", None)] {
+        let answer = api.ask(method, "/automationRules/FIXED", body.as_ref()).await;
+        assert_eq!(answer.status, 409, "{method}: {}", answer.body);
+        assert_eq!(answer.json(), json!({"error": {"code": "Conflict", "message": message}}), "{method}");
+    }
+    assert_eq!(api.ok(200, "GET", "/automationRules", None).await["value"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_too_much_and_what_fails_is_told_as_azure_tells_it() {
+    let api = crate::kit::changed(&[], Role::Contributor, |config| config.server.api_calls_per_minute = 3).await;
+    // The database loses a table behind the server's back.
+    let database = rusqlite::Connection::open(api.served.data.path().join("larum.db")).unwrap();
+    database.execute_batch("PRAGMA foreign_keys = OFF; DROP TABLE comment;").unwrap();
+    let put = json!({"properties": {"title": "Door", "severity": "High", "status": "New"}});
+    api.ok(201, "PUT", &format!("/incidents/{ONE}"), Some(&put)).await;
+    let failed = api.ask("GET", &format!("/incidents/{ONE}/comments"), None).await;
+    let message = "The request failed inside Larum; its log says why.";
+    assert_eq!(failed.status, 500, "{}", failed.body);
+    assert_eq!(failed.json(), json!({"error": {"code": "InternalServerError", "message": message}}));
+    let listed = async || api.ask("GET", "/incidents", None).await;
+    assert_eq!(listed().await.status, 200);
+    let refused = listed().await;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    let seconds = refused.header("retry-after").unwrap();
+    let message = format!("Too many requests came from your address. Try again in {seconds} seconds.");
+    assert_eq!(refused.json(), json!({"error": {"code": "TooManyRequests", "message": message}}));
+    for answer in [failed, refused] {
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}

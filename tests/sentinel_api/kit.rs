@@ -2,6 +2,7 @@
 
 use larum::{
     access::{Lifetime, Role, TokenRequest},
+    config::Config,
     store::incidents::IncidentStore,
 };
 use secrecy::ExposeSecret;
@@ -38,11 +39,17 @@ pub async fn api() -> Api {
 
 /// A server with these playbooks, and a client with this role.
 pub async fn with(playbooks: &[&str], role: Role) -> Api {
+    changed(playbooks, role, |_| {}).await
+}
+
+/// The same with a configuration that `change` changes.
+pub async fn changed(playbooks: &[&str], role: Role, change: impl FnOnce(&mut Config)) -> Api {
     let served = forms::served(playbooks, |config| {
         config.workspace.subscription = "d0cfe6b2-9ac0-4464-9919-dccaee2e48c0".into();
         config.workspace.resource_group = "myRg".into();
         config.workspace.name = "myWorkspace".into();
         config.server.api_calls_per_minute = 0;
+        change(config);
     })
     .await;
     let mut api = Api { served, token: String::new() };

@@ -176,3 +176,22 @@ async fn a_list_that_takes_too_long_is_given_up_with_a_503_that_says_how_to_narr
     // Nobody else is kept waiting by it.
     api.ok(200, "GET", "/incidents?$filter=properties/severity%20eq%20'High'", None).await;
 }
+
+#[tokio::test]
+async fn the_next_page_is_where_a_trusted_proxy_says_its_client_is() {
+    let next = async |trusted: &str| {
+        let trusted = trusted.parse().unwrap();
+        let api = crate::kit::changed(&[], larum::access::Role::Contributor, |config| {
+            config.server.trusted_proxies = vec![trusted];
+        })
+        .await;
+        api.incident("one", "Door").await;
+        api.incident("two", "Door").await;
+        let proxy = [("x-forwarded-proto", "https"), ("x-forwarded-host", "soc.example.com")];
+        let path = format!("{BASE}/incidents?{VERSION}&$top=1");
+        let page = api.call_with("GET", &path, &proxy, None).await.json();
+        page["nextLink"].as_str().unwrap().split("/subscriptions").next().unwrap().to_owned()
+    };
+    assert_eq!(next("127.0.0.0/8").await, "https://soc.example.com");
+    assert_eq!(next("192.0.2.0/24").await, "http://localhost");
+}

@@ -150,3 +150,101 @@ async fn other_addresses_and_methods_are_refused_in_json() {
         assert!(answer.json()["error"]["message"].is_string());
     }
 }
+
+#[tokio::test]
+async fn a_post_that_is_repeated_with_its_key_makes_nothing_twice() {
+    let api = api().await;
+    let key = |key: &'static str| [("idempotency-key", key)];
+    let new = json!({"title": "Door"});
+    let post = async |path: &str, given: &'static str, body: &Value| {
+        api.call_with("POST", path, &key(given), Some(body)).await
+    };
+    let made = post("/api/incidents", "a", &new).await;
+    let again = post("/api/incidents", "a", &json!({"title": "Gate"})).await;
+    assert_eq!((made.status, again.status), (201, 201), "{}", again.body);
+    assert_eq!(made.json(), again.json());
+    assert_eq!((made.header("idempotent-replayed"), again.header("idempotent-replayed")), (None, Some("true")));
+    let said = json!({"message": "It was open."});
+    let comment = post("/api/incidents/1/comments", "a", &said).await;
+    let name = made.json()["name"].as_str().unwrap().to_owned();
+    let again = post(&format!("/api/incidents/{name}/comments"), "a", &said).await;
+    assert_eq!((comment.status, again.status), (201, 201), "{}", again.body);
+    assert_eq!(comment.json(), again.json(), "however the address names the incident");
+    // At the same time, one of them is first.
+    let many = (0..8).map(|_| post("/api/incidents", "b", &new));
+    let names: std::collections::BTreeSet<String> = futures::future::join_all(many)
+        .await
+        .iter()
+        .map(|answer| {
+            assert_eq!(answer.status, 201, "{}", answer.body);
+            answer.json()["name"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(names.len(), 1);
+    // Another key, another incident, another client: another thing.
+    post("/api/incidents", "c", &new).await;
+    post("/api/incidents/2/comments", "a", &said).await;
+    let other = api.token("other", Role::Responder).await;
+    let authorization = format!("Bearer {other}");
+    let headers = [("authorization", &*authorization), ("content-type", "application/json"), ("idempotency-key", "a")];
+    let other = api.served.raw(&request("POST", "/api/incidents", &headers, Some(new.to_string().as_bytes()))).await;
+    assert_eq!((other.status, &other.json()["properties"]["incidentNumber"]), (201, &json!(4)));
+    assert_eq!(api.own(200, "GET", "/api/incidents/1", None).await["properties"]["additionalData"]["commentsCount"], 1);
+    assert_eq!(api.own(200, "GET", "/api/incidents/2", None).await["properties"]["additionalData"]["commentsCount"], 1);
+    let long: &'static str = "x".repeat(300).leak();
+    for bad in ["", long] {
+        assert_eq!(post("/api/incidents", bad, &new).await.status, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_led_to_a_write_is_taken_from_nobody_who_makes_it_up_in_another_form() {
+    let api = api().await;
+    let mark = "0123456789abcdef0123456789abcdef";
+    let many: &'static str = vec![mark; 9].join(",").leak();
+    let new = json!({"title": "Door"});
+    for bad in ["", "my-playbook-name", "0123", many] {
+        let answer = api.call_with("POST", "/api/incidents", &[("larum-causes", bad)], Some(&new)).await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!("BadRequest")), "{bad}");
+    }
+    let twice = [("larum-causes", mark), ("larum-causes", mark)];
+    assert_eq!(api.call_with("POST", "/api/incidents", &twice, Some(&new)).await.status, 400);
+    let taken = api.call_with("POST", "/api/incidents", &[("larum-causes", mark)], Some(&new)).await;
+    assert_eq!(taken.status, 201, "{}", taken.body);
+    assert_eq!(api.own(200, "GET", "/api/incidents/1", None).await["properties"]["title"], "Door");
+}
+
+#[tokio::test]
+async fn a_playbook_is_run_on_the_incident_that_a_whole_id_names() {
+    let api = api().await;
+    api.incident(ONE, "Door").await;
+    let alert = json!({"alertDisplayName": "Logon", "severity": "High"});
+    api.own(201, "PUT", "/api/alerts/alert", Some(&alert)).await;
+    let good = format!("{BASE}/Incidents/{ONE}");
+    let bad = [
+        ONE.to_owned(),
+        format!("/incidents/{ONE}"),
+        format!("{BASE}/bookmarks/{ONE}"),
+        format!("{BASE}/incidents/{ONE}/comments/{ONE}"),
+        good.replace("myWorkspace", "another"),
+        good.replace("myRg", "another"),
+        good.replace("Microsoft.SecurityInsights", "Microsoft.Other"),
+        format!("/x{good}"),
+        format!("{BASE}/incidents/"),
+        "ä".repeat(200),
+    ];
+    let run = async |id: &str| {
+        let body = json!({"logicAppsResourceId": "my-playbook-name", "incidentArmId": id});
+        api.ask("POST", "/entities/alert/runPlaybook", Some(&body)).await
+    };
+    for id in bad {
+        let answer = run(&id).await;
+        let message = format!("'incidentArmId': '{id}' is not the resource id of an incident of this workspace.");
+        assert_eq!(answer.status, 400, "{id}: {}", answer.body);
+        assert_eq!(answer.json(), json!({"error": {"code": "BadRequest", "message": message}}));
+    }
+    for id in [&good, &good.to_uppercase(), &good.to_lowercase(), &format!("{good}/")] {
+        assert_eq!(run(id).await.status, 204, "{id}");
+    }
+    assert_eq!(run(&good.replace(ONE, "nothing")).await.status, 404);
+}

@@ -148,6 +148,10 @@ impl IncidentStore for Dying {
         self.inner.documents(kind, parent).await
     }
 
+    async fn bookmarks(&self, top: usize, after: Option<Vec<u8>>) -> Result<Page<Document>, StoreError> {
+        self.inner.bookmarks(top, after).await
+    }
+
     async fn activity(&self, incident: u64, after: Option<i64>, limit: usize) -> Result<Vec<Activity>, StoreError> {
         self.inner.activity(incident, after, limit).await
     }

@@ -12,7 +12,7 @@ use super::{
     values::{self, Text},
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::{Patch, Refusal, Status},
 };
 
@@ -53,8 +53,12 @@ impl Operation for CloseIncident {
         patch_built_in(call, input.incident.as_ref(), patch(&input)?)
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        super::patch_rehearsed(call, input.incident.as_ref(), &patch(&input)?)
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {
-        patch_remote(client, input.incident.as_ref(), &patch(&input)?).await
+        patch_remote(client, input.incident.as_ref(), patch(&input)?).await
     }
 }
 

@@ -11,8 +11,9 @@ use super::{
     values::Text,
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::{Change, Precondition},
+    limits::COMMENT_CHARS,
 };
 
 /// Adds a comment to an incident. Returns the comment. An incident takes 100 comments; what is over is refused.
@@ -54,6 +55,14 @@ impl Operation for AddComment {
                 any_author: false,
             },
         ))
+    }
+
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        named::rehearsed(call, input.incident.as_ref())?;
+        if message(input.message)?.chars().count() > COMMENT_CHARS {
+            return Err(bad(format!("Comment length should not exceed {COMMENT_CHARS} characters")));
+        }
+        Ok(Performed::Outcome(call.well()))
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {

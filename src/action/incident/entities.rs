@@ -14,7 +14,7 @@ use super::{
     values::{Text, shortened},
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::{EntityKind, Workspace},
     playbook::{ActionSpec, GivenBy},
 };
@@ -86,6 +86,15 @@ impl Operation for GetEntities {
         let entities = entities.ok_or_else(|| no_incident(&incident))?;
         let entities: Vec<Value> = entities.iter().map(|entity| entity.to_resource(&workspace)).collect();
         Ok(Performed::Outcome(done(sorted(&entities, kind))))
+    }
+
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        let kind = kind(&input.kind)?;
+        if let Some(given) = &input.entities {
+            return Ok(Performed::Outcome(done(sorted(&given_entities(given)?, kind))));
+        }
+        named::rehearsed(call, input.incident.as_ref())?;
+        Ok(Performed::Outcome(call.well()))
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {

@@ -10,7 +10,7 @@ use super::{
     sentinel::Client,
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::{Incident, IncidentRef, Workspace},
 };
 
@@ -41,6 +41,11 @@ impl Operation for GetIncident {
         let incident = named::incident(input.incident.as_ref(), call.run, &config.workspace)?;
         let incident = find(call, &incident).await?;
         Ok(Performed::Outcome(done(incident.to_resource(&Workspace::of(config)))))
+    }
+
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        named::rehearsed(call, input.incident.as_ref())?;
+        Ok(Performed::Outcome(call.well()))
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Connection, Operation,
+    CONNECTION, Connection, Operation,
     answer::{self, bad, done},
     sentinel::Client,
     values::Text,
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::{Workspace, properties},
     limits,
     odata::{Filter, Order},
@@ -56,18 +56,8 @@ impl Operation for ListIncidents {
     const WRITES: bool = false;
 
     async fn built_in(&self, call: &Call<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
-        let top = top(&input)?;
-        let unreadable = |what: &str, why: crate::odata::SyntaxError| {
-            bad(format!("the input `{what}` of `list_incidents` cannot be read: {why}"))
-        };
-        let filter = input.filter.given().map(|text| Filter::parse(text, properties::INCIDENT)).transpose();
-        let order = Order::parse(input.order_by.given().unwrap_or(NEWEST_FIRST), properties::INCIDENT);
-        let mut listing = Listing {
-            filter: filter.map_err(|why| unreadable("filter", why))?,
-            order: order.map_err(|why| unreadable("order_by", why))?,
-            top,
-            after: None,
-        };
+        let mut listing = listing(&input)?;
+        let top = listing.top;
         let workspace = Workspace::of(&call.services.config);
         let mut value: Vec<Value> = Vec::new();
         loop {
@@ -83,10 +73,35 @@ impl Operation for ListIncidents {
         }
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        // What another service makes of a filter is its own.
+        match call.input.get(CONNECTION) {
+            Some(_) => drop(top(&input)?),
+            None => drop(listing(&input)?),
+        }
+        Ok(Performed::Outcome(call.well()))
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {
         let order = input.order_by.given().unwrap_or(NEWEST_FIRST);
         client.list_incidents(input.filter.given(), order, top(&input)?).await
     }
+}
+
+/// What is asked for; the built-in workspace and a connection's take the same.
+fn listing(input: &Input) -> Result<Listing, Box<Outcome>> {
+    let top = top(input)?;
+    let unreadable = |what: &str, why: crate::odata::SyntaxError| {
+        bad(format!("the input `{what}` of `list_incidents` cannot be read: {why}"))
+    };
+    let filter = input.filter.given().map(|text| Filter::parse(text, properties::INCIDENT)).transpose();
+    let order = Order::parse(input.order_by.given().unwrap_or(NEWEST_FIRST), properties::INCIDENT);
+    Ok(Listing {
+        filter: filter.map_err(|why| unreadable("filter", why))?,
+        order: order.map_err(|why| unreadable("order_by", why))?,
+        top,
+        after: None,
+    })
 }
 
 fn top(input: &Input) -> Result<usize, Box<Outcome>> {

@@ -23,7 +23,7 @@ use serde_json::Value;
 use self::{answer::write, named::Given, sentinel::Client};
 use super::{ActionType, Call, Effect, EffectKind, Nature, Outcome, Performed, Rehearsal, Returns, input};
 use crate::{
-    incident::{Change, Patch, Precondition},
+    incident::{Change, Classification, ClassificationReason, Draft, Patch, Precondition, Status},
     playbook::{ActionSpec, GivenBy},
 };
 
@@ -52,10 +52,9 @@ trait Operation: Send + Sync {
     /// In the built-in workspace.
     async fn built_in(&self, call: &Call<'_>, input: Self::Input) -> Result<Performed, Box<Outcome>>;
 
-    /// As it would come to in a world where everything goes well, with nothing performed.
-    fn rehearsed(&self, call: &Rehearsal<'_>, _input: Self::Input) -> Result<Performed, Box<Outcome>> {
-        Ok(Performed::Outcome(call.well()))
-    }
+    /// As it would come to in a world where everything goes well, with nothing performed. What the inputs alone decide is
+    /// refused as in earnest.
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Self::Input) -> Result<Performed, Box<Outcome>>;
 
     /// In the workspace that a connection leads to.
     async fn remote(&self, client: &Client<'_>, input: Self::Input) -> Result<Outcome, Box<Outcome>>;
@@ -100,10 +99,34 @@ fn patch_built_in(call: &Call<'_>, given: Option<&Given>, patch: Patch) -> Resul
     Ok(write(call, Change::PatchIncident { incident, patch: Box::new(patch), precondition: Precondition::default() }))
 }
 
+/// A change of fields as far as its inputs go: which incident, and the rules of closing.
+fn patch_rehearsed(call: &Rehearsal<'_>, given: Option<&Given>, patch: &Patch) -> Result<Performed, Box<Outcome>> {
+    named::rehearsed(call, given)?;
+    // Of another incident than the one that started the run it is not known what it is classified as.
+    let before = given.is_none().then(|| call.run.trigger_body().pointer("/object/properties")).flatten();
+    let had = |name: &str| before.and_then(|before| before.get(name)?.as_str());
+    let had_classification = had("classification").and_then(Classification::parse);
+    let classification = patch.classification.or(had_classification);
+    let stays = patch.classification.is_none() || patch.classification == had_classification;
+    let reason = had("classificationReason").and_then(ClassificationReason::parse).filter(|_| stays);
+    let is_closed = patch.status == Some(Status::Closed);
+    if is_closed && (classification.is_some() || before.is_some()) {
+        let closing = Draft {
+            status: Status::Closed,
+            classification,
+            classification_reason: patch.classification_reason.or(reason),
+            ..Draft::new("closing")
+        };
+        closing.check().map_err(|refusal| answer::rejected(&refusal.into()))?;
+    }
+    Ok(Performed::Outcome(call.well()))
+}
+
 /// Changes fields of an incident in the workspace that a connection leads to.
-async fn patch_remote(client: &Client<'_>, given: Option<&Given>, patch: &Patch) -> Result<Outcome, Box<Outcome>> {
+async fn patch_remote(client: &Client<'_>, given: Option<&Given>, patch: Patch) -> Result<Outcome, Box<Outcome>> {
     let incident = named::elsewhere(given, client.workspace())?;
-    client.patch_incident(&incident, patch).await
+    // The built-in workspace cuts what it is given; another may refuse it.
+    client.patch_incident(&incident, &patch.cut()).await
 }
 
 /// The action of an operation that acts on one incident, by default the one that started the run.
@@ -122,4 +145,107 @@ const fn action<T: Operation>(operation: &'static T, sought_as: &'static [&'stat
         ..ActionSpec::new(T::NAME, || schemars::schema_for!(T::Input))
     };
     ActionType { spec, nature: Nature::Effect(operation), returns: Returns::Body }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        action::{self, Identity, RunInfo},
+        config::Config,
+        secret::Vault,
+    };
+
+    fn rehearsed(action: &str, input: &Value) -> Result<(), String> {
+        let body = json!({"object": {"name": "73e01a99-5cd7-4139-a149-9f2736ff2ab5", "properties": {"status": "New"}}});
+        let run = RunInfo {
+            run: Uuid::from_u128(1),
+            playbook: "report".into(),
+            version: "version".into(),
+            event: Uuid::from_u128(2),
+            kind: "incident".into(),
+            summary: "a report".into(),
+            resembles: None,
+            outputs: Arc::new(json!({"body": body})),
+        };
+        let (config, vault) = (Arc::new(Config::default()), Vault::ephemeral("key"));
+        let call = Rehearsal {
+            run: &run,
+            identity: Identity::of(run.run, "step"),
+            input,
+            config: &config,
+            vault: &vault,
+            at: "2026-11-24T09:00:00Z".parse().unwrap(),
+        };
+        let Nature::Effect(effect) = action::find(action).unwrap().nature else { panic!("{action} is an effect") };
+        match effect.rehearse(call) {
+            Performed::Outcome(outcome) => outcome.error.map_or(Ok(()), |error| Err(error.message)),
+            Performed::Local(_) => Ok(()),
+        }
+    }
+
+    #[test]
+    fn a_rehearsed_action_refuses_what_its_inputs_make_wrong() {
+        let long = "x".repeat(30_001);
+        let table = [
+            ("get_incident", json!({"incident": "/incidents/7"})),
+            ("get_incident", json!({"connection": "azure"})),
+            ("update_incident", json!({"severity": "Urgent"})),
+            ("update_incident", json!({"status": "Closed"})),
+            ("update_incident", json!({"status": "Closed", "classification": "TruePositive"})),
+            ("update_incident", json!({"incident": 7, "status": "Closed", "classification": "TruePositive"})),
+            ("update_incident", json!({"owner": "a@example.com", "owner_action": "Unassign"})),
+            ("close_incident", json!({"classification": "FalsePositive"})),
+            ("close_incident", json!({"classification": "Perhaps"})),
+            ("add_tags", json!({"incident": [1], "tags": ["a"]})),
+            ("remove_tags", json!({"incident": true, "tags": ["a"]})),
+            ("add_comment", json!({"message": " "})),
+            ("add_comment", json!({"message": long})),
+            ("add_task", json!({"title": ""})),
+            ("complete_task", json!({"task": "a/b"})),
+            ("complete_task", json!({"task": "a", "connection": "azure"})),
+            ("relate_alert", json!({"alert": "a/b"})),
+            ("get_entities", json!({"kind": "Ghost"})),
+            ("get_entities", json!({"entities": "none"})),
+            ("list_incidents", json!({"filter": "status is new"})),
+            ("list_incidents", json!({"order_by": "age"})),
+            ("list_incidents", json!({"top": 0})),
+        ];
+        let told: String = table
+            .iter()
+            .map(|(action, input)| {
+                let refused = rehearsed(action, input).expect_err(&format!(
+                    "{action} {}",
+                    input.to_string().get(..60.min(input.to_string().len())).unwrap_or_default()
+                ));
+                format!("{action}: {refused}\n")
+            })
+            .collect();
+        insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn a_rehearsed_action_takes_what_may_be_right() {
+        let elsewhere = "/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/w/providers\
+                         /Microsoft.SecurityInsights/Incidents/1";
+        let table = [
+            ("get_incident", json!({})),
+            ("get_incident", json!({"incident": elsewhere})),
+            ("get_incident", json!({"incident": {}})),
+            ("update_incident", json!({"incident": 7, "status": "Closed"})),
+            ("update_incident", json!({"status": "Closed", "classification": "Undetermined"})),
+            ("close_incident", json!({"classification": "TruePositive - SuspiciousActivity"})),
+            ("complete_task", json!({"task": {}})),
+            ("relate_alert", json!({"alert": {}})),
+            ("list_incidents", json!({"connection": "azure", "filter": "what that service takes"})),
+        ];
+        for (action, input) in table {
+            assert_eq!(rehearsed(action, &input), Ok(()), "{action} {input}");
+        }
+    }
 }

@@ -5,11 +5,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    CONNECTION,
     answer::{bad, not_found},
     values::shortened,
 };
 use crate::{
-    action::{Outcome, RunInfo},
+    action::{Outcome, Rehearsal, RunInfo, http},
     config::Workspace,
     incident::{IncidentRef, ResourceName},
 };
@@ -146,6 +147,37 @@ pub(super) fn name(input: &str, text: &str) -> Result<ResourceName, Box<Outcome>
         let short = shortened(&why.0);
         bad(format!("the input `{input}` cannot be used: {}", crate::incident::BadName(short)))
     })
+}
+
+/// The incident that a rehearsed action acts on, as far as its inputs say: what an unanswered action returned names none,
+/// and no workspace of a resource id is known to be the wrong one.
+///
+/// # Errors
+/// When none is given, or what is given cannot name one.
+pub(super) fn rehearsed(call: &Rehearsal<'_>, given: Option<&Given>) -> Result<(), Box<Outcome>> {
+    if given.is_some_and(|Given(given)| is_unknown(given)) {
+        return Ok(());
+    }
+    let workspace = &call.config.workspace;
+    let meant = match call.input.get(CONNECTION) {
+        Some(_) => elsewhere(given, workspace),
+        None => incident(given, call.run, workspace),
+    };
+    wherever(meant).map(drop)
+}
+
+/// Whether this is what an action returns in a rehearsal when nobody says what it returned.
+pub(super) fn is_unknown(given: &Value) -> bool {
+    given.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+/// What is named, `None` when all that is wrong with it is that it lies in another workspace.
+pub(super) fn wherever<T>(meant: Result<T, Box<Outcome>>) -> Result<Option<T>, Box<Outcome>> {
+    match meant {
+        Ok(meant) => Ok(Some(meant)),
+        Err(outcome) if outcome.code == http::status_name(404) => Ok(None),
+        Err(outcome) => Err(outcome),
+    }
 }
 
 /// The incident that is given, or the one that started the run.

@@ -12,7 +12,7 @@ use super::{
     sentinel::Client,
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     config::Workspace,
     incident::{Change, IncidentRef, Precondition, RelatedKind, ResourceName},
 };
@@ -65,6 +65,14 @@ impl Operation for RelateAlert {
                 precondition: Precondition::default(),
             },
         ))
+    }
+
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        named::rehearsed(call, input.incident.as_ref())?;
+        if !named::is_unknown(&input.alert) {
+            named::wherever(alert(&input.alert, &call.config.workspace))?;
+        }
+        Ok(Performed::Outcome(call.well()))
     }
 
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {

@@ -5,13 +5,13 @@ use serde::Deserialize;
 
 use super::{
     Connection, Operation,
-    named::Given,
+    named::{self, Given},
     patch_built_in, patch_remote,
     sentinel::Client,
     values::{self, Text},
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::Patch,
 };
 
@@ -62,9 +62,14 @@ impl Operation for AddTags {
         patch_built_in(call, input.incident.as_ref(), patch)
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Added) -> Result<Performed, Box<Outcome>> {
+        named::rehearsed(call, input.incident.as_ref())?;
+        Ok(Performed::Outcome(call.well()))
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Added) -> Result<Outcome, Box<Outcome>> {
         let patch = Patch { add_tags: values::tags(&input.tags), ..Patch::default() };
-        patch_remote(client, input.incident.as_ref(), &patch).await
+        patch_remote(client, input.incident.as_ref(), patch).await
     }
 }
 
@@ -82,8 +87,13 @@ impl Operation for RemoveTags {
         patch_built_in(call, input.incident.as_ref(), patch)
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Removed) -> Result<Performed, Box<Outcome>> {
+        named::rehearsed(call, input.incident.as_ref())?;
+        Ok(Performed::Outcome(call.well()))
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Removed) -> Result<Outcome, Box<Outcome>> {
         let patch = Patch { remove_tags: values::tags(&input.tags), ..Patch::default() };
-        patch_remote(client, input.incident.as_ref(), &patch).await
+        patch_remote(client, input.incident.as_ref(), patch).await
     }
 }

@@ -5,14 +5,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Connection, Operation,
+    CONNECTION, Connection, Operation,
     answer::{bad, write},
     named::{self, Given, Named},
     sentinel::Client,
     values::Text,
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     config::Workspace,
     incident::{Change, IncidentRef, Precondition, ResourceName, TaskStatus},
 };
@@ -90,6 +90,12 @@ impl Operation for AddTask {
         ))
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Added) -> Result<Performed, Box<Outcome>> {
+        named::rehearsed(call, input.incident.as_ref())?;
+        title(&input.title)?;
+        Ok(Performed::Outcome(call.well()))
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Added) -> Result<Outcome, Box<Outcome>> {
         let incident = named::elsewhere(input.incident.as_ref(), client.workspace())?;
         let (title, description) = (title(&input.title)?, input.description.to_given());
@@ -111,15 +117,27 @@ impl Operation for CompleteTask {
         Ok(write(call, Change::SetTaskStatus { incident, name, status: TaskStatus::Completed }))
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Completed) -> Result<Performed, Box<Outcome>> {
+        if !named::is_unknown(&input.task) {
+            let found = named::wherever(task(&input, &call.config.workspace))?;
+            if call.input.get(CONNECTION).is_some() && found.is_some_and(|(incident, _)| incident.is_none()) {
+                return Err(no_task_incident());
+            }
+        }
+        Ok(Performed::Outcome(call.well()))
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Completed) -> Result<Outcome, Box<Outcome>> {
         let (incident, name) = task(&input, client.workspace())?;
         let Some(incident) = incident else {
-            return Err(bad(
-                "with a `connection`, `complete_task` needs the task's resource id, or `incident` as well",
-            ));
+            return Err(no_task_incident());
         };
         client.complete_task(&incident, &name).await
     }
+}
+
+fn no_task_incident() -> Box<Outcome> {
+    bad("with a `connection`, `complete_task` needs the task's resource id, or `incident` as well")
 }
 
 fn title(title: &Text) -> Result<String, Box<Outcome>> {

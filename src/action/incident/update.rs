@@ -12,7 +12,7 @@ use super::{
     values::{self, Text, instant, one_of},
 };
 use crate::{
-    action::{ActionType, Call, Outcome, Performed},
+    action::{ActionType, Call, Outcome, Performed, Rehearsal},
     incident::{Owner, Patch, Refusal, Severity, Status},
 };
 
@@ -97,8 +97,12 @@ impl Operation for UpdateIncident {
         patch_built_in(call, input.incident.as_ref(), patch(&input)?)
     }
 
+    fn rehearsed(&self, call: &Rehearsal<'_>, input: Input) -> Result<Performed, Box<Outcome>> {
+        super::patch_rehearsed(call, input.incident.as_ref(), &patch(&input)?)
+    }
+
     async fn remote(&self, client: &Client<'_>, input: Input) -> Result<Outcome, Box<Outcome>> {
-        patch_remote(client, input.incident.as_ref(), &patch(&input)?).await
+        patch_remote(client, input.incident.as_ref(), patch(&input)?).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! `larum incidents create`.
 
-use reqwest::{Method, StatusCode};
+use reqwest::{
+    Method, StatusCode,
+    header::{HeaderMap, HeaderValue, IF_NONE_MATCH},
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -77,16 +80,19 @@ async fn make(client: &Client, name: &ResourceName, body: &Value) -> Result<(Ans
     let place =
         format!("{}/incidents/{}", workspace::base(client, UNDONE).await?, workspace::segment(&name.to_string()));
     let path = workspace::versioned(&place);
-    let mut asked = false;
+    // Whoever takes the name after the look at it keeps it.
+    let only_new = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
+    let mut lost = false;
     for _ in 0..=workspace::REPEATS {
         let found = client.ask(Method::GET, &path, None, Again::Harmless).await?.map_err(|lost| lost.fault(UNDONE))?;
         if found.status != StatusCode::NOT_FOUND {
-            return Ok((found.or_refused(UNDONE)?, asked));
+            return Ok((found.or_refused(UNDONE)?, lost));
         }
-        asked = true;
-        // A lost answer may be that of an incident which was made; the next look tells.
-        if let Ok(answer) = client.ask(Method::PUT, &path, Some(body), Again::Never).await? {
-            return Ok((answer.or_refused(UNDONE)?, true));
+        match client.ask_with(&only_new, Method::PUT, &path, Some(body), Again::Never).await? {
+            Ok(answer) if answer.status == StatusCode::PRECONDITION_FAILED => {}
+            Ok(answer) => return Ok((answer.or_refused(UNDONE)?, true)),
+            // It may be that of an incident which was made; the next look tells.
+            Err(_) => lost = true,
         }
     }
     Err(Fault::Server(format!(

@@ -1,24 +1,33 @@
 //! Incidents as people and the command line handle them: by number, and in parts.
 
-use axum::{http::StatusCode, response::Response};
+use axum::{
+    http::{HeaderValue, StatusCode},
+    response::Response,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use serde_json::Value;
+use uuid::{Uuid, uuid};
 
 use super::{found, missing, named, number};
 use crate::{
     incident::{
-        Change, Classification, ClassificationReason, Draft, Incident, IncidentProperties, IncidentRef, Owner, Patch,
-        Precondition, Provenance, Refusal, Rejected, Resource, ResourceName, Severity, Status, Workspace, Written,
+        Actor, Change, Classification, ClassificationReason, Draft, Incident, IncidentProperties, IncidentRef, Owner,
+        Patch, Precondition, Provenance, Refusal, Rejected, Resource, ResourceName, Severity, Status, Workspace,
+        Written,
     },
     limits::{API_FOUND, API_FOUND_MOST},
     server::{
         ask::{Ask, bad_request, gone, put, unexpected},
         problem::{Problem, json},
+        request::{REPLAYED, idempotency_key},
         sentinel::{ListOf, optional_word},
     },
     store::incidents::Reason,
 };
+
+/// The namespace of names that come from an `Idempotency-Key` (RFC 9562 §5.5).
+const KEYED: Uuid = uuid!("5d1f7c1a-9a0b-5c57-8a2e-3b64c0e1d7f2");
 
 /// An incident, and where it came from.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -144,8 +153,20 @@ pub async fn create(mut ask: Ask) -> Result<Response, Box<Problem>> {
         ..Draft::new("")
     };
     let incident = checked(draft)?;
-    let name = ResourceName::Guid(Uuid::new_v4());
-    changed(&ask, Change::PutIncident { name, incident, precondition: Precondition::default() }).await
+    let (name, is_keyed) = name(&ask, "POST /api/incidents")?;
+    if !is_keyed {
+        return changed(&ask, Change::PutIncident { name, incident, precondition: Precondition::default() }).await;
+    }
+    let known = IncidentRef::Name(name.clone());
+    let first = async || -> Result<Option<Response>, Box<Problem>> {
+        let incident = ask.store().find_incident(&known).await?;
+        Ok(incident.map(|incident| replayed(&Shown::of(&incident, ask.workspace()))))
+    };
+    if let Some(answer) = first().await? {
+        return Ok(answer);
+    }
+    let made = changed(&ask, Change::PutIncident { name, incident, precondition: only_new() }).await;
+    or_first(made, first).await
 }
 
 /// GET `/api/incidents/{incident}`.
@@ -185,13 +206,64 @@ pub async fn delete(ask: Ask) -> Result<Response, Box<Problem>> {
 /// POST `/api/incidents/{incident}/comments`.
 pub async fn comment(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let NewComment { message } = ask.json().await?;
-    let (incident, name) = (named(&ask)?, ResourceName::Guid(Uuid::new_v4()));
-    let precondition = Precondition::default();
-    match ask.change(Change::PutComment { incident, name, message, precondition, any_author: false }).await? {
-        Written::Comment { incident, comment, created } => {
+    let incident = found(&ask).await?;
+    let number = IncidentRef::Number(incident.number);
+    // However the address names the incident.
+    let (name, is_keyed) = name(&ask, &format!("POST /api/incidents/{}/comments", incident.number))?;
+    let first = async || -> Result<Option<Response>, Box<Problem>> {
+        let comment = ask.store().comment(&number, &name).await?;
+        Ok(comment.map(|comment| replayed(&comment.resource(&incident.name, ask.workspace()))))
+    };
+    if is_keyed && let Some(answer) = first().await? {
+        return Ok(answer);
+    }
+    let precondition = if is_keyed { only_new() } else { Precondition::default() };
+    let (incident, name) = (number.clone(), name.clone());
+    let change = Change::PutComment { incident, name, message, precondition, any_author: false };
+    let made = match ask.change(change).await {
+        Ok(Written::Comment { incident, comment, created }) => {
             Ok(put(created, &comment.resource(&incident.name, ask.workspace())))
         }
-        _ => Err(unexpected()),
+        Ok(_) => Err(unexpected()),
+        Err(problem) => Err(problem),
+    };
+    or_first(made, first).await
+}
+
+/// The name of what is made, and whether an `Idempotency-Key` gives it: then it is the same for the same token, route and
+/// key.
+///
+/// # Errors
+/// 400 when there is a key that is none.
+fn name(ask: &Ask, route: &str) -> Result<(ResourceName, bool), Box<Problem>> {
+    let Some(key) = idempotency_key(&ask.headers)? else { return Ok((Uuid::new_v4().into(), false)) };
+    let client = match &ask.caller.actor {
+        Actor::Token { id, .. } | Actor::Person { id, .. } => *id,
+        Actor::Playbook { .. } | Actor::Rule { .. } | Actor::Larum => return Err(unexpected()),
+    };
+    let all = Value::from(vec![client.to_string(), route.to_owned(), key.to_owned()]).to_string();
+    Ok((Uuid::new_v5(&KEYED, all.as_bytes()).into(), true))
+}
+
+fn only_new() -> Precondition {
+    Precondition { if_none_match: Some("*".to_owned()), ..Precondition::default() }
+}
+
+/// The answer to a repeat: what the first request made.
+fn replayed(resource: &impl Serialize) -> Response {
+    let mut response = json(StatusCode::CREATED, resource);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// What was made; or, when a repeat that came at the same time was first, what that one made.
+async fn or_first(
+    made: Result<Response, Box<Problem>>,
+    first: impl AsyncFnOnce() -> Result<Option<Response>, Box<Problem>>,
+) -> Result<Response, Box<Problem>> {
+    match made {
+        Err(problem) if problem.status == StatusCode::PRECONDITION_FAILED => first().await?.ok_or(problem),
+        made => made,
     }
 }
 

@@ -41,6 +41,12 @@ const SKIP: Parameter = Parameter::optional("$skipToken", "Where the page before
 const LIST: &[Parameter] = &[FILTER, ORDER, TOP, SKIP];
 const LIMIT: Parameter = Parameter::optional("limit", "How many at most.");
 
+/// What makes a POST safe to repeat.
+const KEY: &[Parameter] = &[Parameter::optional(
+    "Idempotency-Key",
+    "The same token's second request with it makes nothing and is answered with what the first one made.",
+)];
+
 type Incident = Resource<IncidentProperties<'static>>;
 type Comment = Resource<CommentProperties<'static>>;
 type Task = Resource<TaskProperties<'static>>;
@@ -274,7 +280,8 @@ pub static TABLE: &[Route] = &[
     )
     .takes(of::<RunPlaybook>)
     .answers(&[Answer::nothing(204)]),
-    Route::api(&["GET"], sentinel!("/bookmarks"), Reader, "Lists bookmarks", by!(bookmarks::list))
+    Route::api(&["GET"], sentinel!("/bookmarks"), Reader, "Lists bookmarks, oldest first", by!(bookmarks::list))
+        .query(&[TOP, SKIP])
         .answers(&[Answer::json(200, of::<ListOf<DocumentResource>>)]),
     Route::api(&["GET"], sentinel!("/bookmarks/{bookmark}"), Reader, "One bookmark", by!(bookmarks::get))
         .answers(&[Answer::json(200, of::<DocumentResource>)]),
@@ -429,6 +436,7 @@ pub static TABLE: &[Route] = &[
     .query(&[Parameter::required("q", "The words."), LIMIT])
     .answers(&[Answer::json(200, of::<ListOf<numbered::Hit<'static>>>)]),
     Route::api(&["POST"], "/api/incidents", Responder, "Creates an incident", by!(numbered::create))
+        .headers(KEY)
         .takes(of::<numbered::NewIncident>)
         .answers(&[Answer::json(201, of::<numbered::Shown<'static>>)]),
     Route::api(&["GET"], "/api/incidents/{incident}", Reader, "One incident, by number or name", by!(numbered::get))
@@ -445,6 +453,7 @@ pub static TABLE: &[Route] = &[
     Route::api(&["DELETE"], "/api/incidents/{incident}", Contributor, "Deletes an incident", by!(numbered::delete))
         .answers(GONE),
     Route::api(&["POST"], "/api/incidents/{incident}/comments", Responder, "Adds a comment", by!(numbered::comment))
+        .headers(KEY)
         .takes(of::<numbered::NewComment>)
         .answers(&[Answer::json(201, of::<Comment>)]),
     Route::api(

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     body::{BookmarkWrite, Envelope},
     documents::put_document,
-    list::whole,
+    list::{listing, page},
 };
 use crate::{
     incident::{Change, Document, DocumentKey, DocumentKind, within},
@@ -16,6 +16,7 @@ use crate::{
         own::incidents::refused,
         problem::{Problem, json},
     },
+    store::incidents::Listing,
 };
 
 /// What the service itself says of a bookmark, whatever a client sends.
@@ -35,10 +36,11 @@ pub async fn found(ask: &Ask) -> Result<Document, Box<Problem>> {
     bookmark.ok_or_else(|| not_found(key.name))
 }
 
-/// GET `/bookmarks`.
+/// GET `/bookmarks`, oldest first.
 pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
-    let bookmarks = ask.store().documents(DocumentKind::Bookmark, None).await?;
-    Ok(whole(&bookmarks, |bookmark| bookmark.to_resource(ask.workspace())))
+    let Listing { top, after, .. } = listing(&ask, &[])?;
+    let bookmarks = ask.store().bookmarks(top, after).await?;
+    Ok(page(&ask, bookmarks, |bookmark| bookmark.to_resource(ask.workspace())))
 }
 
 /// GET `/bookmarks/{bookmark}`.

@@ -20,7 +20,6 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, Uri, header},
     response::Response,
 };
-use chrono::NaiveDate;
 use serde_json::json;
 
 pub use body::{
@@ -35,15 +34,10 @@ use super::{
     ask::{Ask, bad_request, not_found},
     problem::{Problem, json as json_answer},
 };
+use crate::config::is_api_version;
 
 /// The parameter every operation needs.
 const API_VERSION: &str = "api-version";
-/// The first api-version that Sentinel had.
-const FIRST_VERSION: NaiveDate = match NaiveDate::from_ymd_opt(2019, 1, 1) {
-    Some(date) => date,
-    None => NaiveDate::MIN,
-};
-
 /// Checks what every operation is asked with: a known api-version and the workspace that is here.
 ///
 /// # Errors
@@ -54,7 +48,7 @@ pub(super) fn addressed(ask: &Ask) -> Result<(), Box<Problem>> {
         let message = "The api-version query parameter (?api-version=) is required for all requests.";
         return Err(coded("MissingApiVersionParameter", message));
     }
-    if !is_version(version) {
+    if !is_api_version(version) {
         let message = format!(
             "The api-version '{version}' is invalid. It is a date, YYYY-MM-DD, from 2019-01-01 on, and may end in '-preview'."
         );
@@ -81,18 +75,6 @@ fn coded(code: &'static str, message: impl Into<String>) -> Box<Problem> {
     problem
 }
 
-/// Any date Sentinel could have had a version at.
-fn is_version(text: &str) -> bool {
-    const PREVIEW: &str = "-preview";
-    let day = match text.split_at_checked(10) {
-        Some((day, suffix)) if suffix.is_empty() || suffix.eq_ignore_ascii_case(PREVIEW) => day,
-        _ => return false,
-    };
-    // What reads a date takes spaces for digits.
-    day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-        && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok_and(|date| date >= FIRST_VERSION)
-}
-
 /// What Azure Resource Manager says when an address does not take a method.
 pub(super) fn wrong_method(uri: &Uri, origin: &str, method: &Method, allow: &str) -> Response {
     let version = uri.query().unwrap_or_default().split('&').find_map(|pair| {
@@ -109,30 +91,4 @@ pub(super) fn wrong_method(uri: &Uri, origin: &str, method: &Method, allow: &str
         response.headers_mut().insert(header::ALLOW, allow);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_version;
-
-    #[test]
-    fn every_version_since_sentinel_began_is_taken_and_nothing_else() {
-        for version in ["2019-01-01-preview", "2020-01-01", "2022-07-01-PREVIEW", "2025-10-01-preview", "2031-02-28"] {
-            assert!(is_version(version), "{version}");
-        }
-        for version in [
-            "",
-            "2018-12-31",
-            "2022-02-30",
-            "2022-7-1",
-            "2022-07-01-beta",
-            "2022-07-01-Preview ",
-            "latest",
-            "20220701",
-            "2022-07- 1",
-            "+2022-7-01",
-        ] {
-            assert!(!is_version(version), "{version}");
-        }
-    }
 }

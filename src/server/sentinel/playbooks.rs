@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::Live,
-    incident::{Incident, IncidentRef, ResourceName, automation::RuleAction},
+    incident::{Incident, IncidentRef, ResourceName, Workspace, automation::RuleAction, provider_id},
     playbook::Trigger,
     server::{
         ask::{Ask, bad_request, empty},
@@ -37,8 +37,9 @@ pub async fn on_entity(mut ask: Ask) -> Result<Response, Box<Problem>> {
     entities::found(&ask, &name).await?;
     let incident = match given.incident_arm_id.as_deref().filter(|id| !id.is_empty()) {
         Some(id) => {
-            let last = id.trim_end_matches('/').rsplit('/').next().unwrap_or(id);
-            let incident = ResourceName::parse(last).map_err(|error| bad_request(error.to_string()))?;
+            let incident = incident_of(id, ask.workspace()).ok_or_else(|| {
+                bad_request(format!("'incidentArmId': '{id}' is not the resource id of an incident of this workspace."))
+            })?;
             ask.store().find_incident(&IncidentRef::Name(incident)).await?
         }
         None => {
@@ -49,6 +50,15 @@ pub async fn on_entity(mut ask: Ask) -> Result<Response, Box<Problem>> {
         }
     };
     run(&ask, &given, &incident.ok_or_else(|| missing(&ask))?).await
+}
+
+/// The incident that a resource id names, if it is an incident's of this workspace. Azure's ids ignore case.
+fn incident_of(id: &str, workspace: &Workspace) -> Option<ResourceName> {
+    let provider = provider_id(workspace);
+    let (given, below) = id.trim_end_matches('/').split_at_checked(provider.len())?;
+    let (kind, name) = below.strip_prefix('/')?.split_once('/')?;
+    let is_one = given.eq_ignore_ascii_case(&provider) && kind.eq_ignore_ascii_case("incidents") && !name.contains('/');
+    is_one.then(|| ResourceName::parse(name).ok()).flatten()
 }
 
 async fn run(ask: &Ask, given: &RunPlaybook, incident: &Incident) -> Result<Response, Box<Problem>> {

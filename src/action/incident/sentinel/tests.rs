@@ -235,3 +235,25 @@ async fn what_the_service_refuses_and_what_goes_wrong_is_told_with_the_connectio
     told += &kit.told("get_incident", json!({"incident": "i-1"}), &[]).await;
     insta::assert_snapshot!(told);
 }
+
+#[tokio::test]
+async fn what_is_too_long_is_cut_as_in_the_built_in_workspace() {
+    let kit = Kit::new().await;
+    let long = "x".repeat(5_001);
+    let sent = |kit: &Kit| {
+        let asked = kit.service.asked.lock().unwrap().clone();
+        let put = asked.lines().find(|line| line.trim_start().starts_with("PUT")).unwrap().to_owned();
+        let body: Value = serde_json::from_str(&put[put.find('{').unwrap()..]).unwrap();
+        body["properties"]["description"].as_str().unwrap().to_owned()
+    };
+    let there = json!({"name": "a", "etag": "e", "properties": {"title": "x", "severity": "Low", "status": "New"}});
+    let answers = [(404, json!({})), (201, there.clone())];
+    let made = kit.perform("create_incident", json!({"title": "x", "description": long}), &answers).await;
+    let (created, answers) = (sent(&kit), [(200, there.clone()), (200, there)]);
+    let changed = kit.perform("update_incident", json!({"incident": "a", "description": long}), &answers).await;
+    for (outcome, description) in [(made, created), (changed, sent(&kit))] {
+        assert!(outcome.error.is_none(), "{:?}", outcome.error);
+        assert_eq!(description.chars().count(), 5_000);
+        assert!(description.ends_with("\n[… cut: the full report is attached]"));
+    }
+}

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     incident::{Document, DocumentKey, DocumentKind, Precondition, RelatedKind, ResourceName, Written},
-    store::StoreError,
+    store::{StoreError, incidents::Page},
 };
 
 const COLUMNS: &str = "kind, parent, name, etag, created, created_by, modified, modified_by, properties";
@@ -50,6 +50,31 @@ pub(super) fn list(
     let sql = format!("SELECT {COLUMNS} FROM document WHERE kind = ?1 AND parent = ?2 ORDER BY id");
     let mut rows = connection.prepare_cached(&sql)?;
     Ok(rows.query_map(params![Name(kind), parent(of)], document)?.collect::<Result<_, _>>()?)
+}
+
+/// A page of bookmarks in the order they were made. Where it ends is the place of its last one.
+pub(super) fn bookmark_page(
+    connection: &Connection,
+    top: usize,
+    after: Option<&[u8]>,
+) -> Result<Page<Document>, StoreError> {
+    let after = match after {
+        Some(bytes) => i64::from_be_bytes(bytes.try_into().map_err(|_| StoreError::BadContinuation)?),
+        None => i64::MIN,
+    };
+    let sql =
+        format!("SELECT {COLUMNS}, id FROM document WHERE kind = ?1 AND parent = ?2 AND id > ?3 ORDER BY id LIMIT ?4");
+    // One more than wanted tells whether there is another page.
+    let most = i64::try_from(top).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = connection.prepare_cached(&sql)?;
+    let rows = rows.query_map(params![Name(DocumentKind::Bookmark), parent(None), after, most], |row| {
+        Ok((document(row)?, row.get::<_, i64>(9)?))
+    })?;
+    let mut rows: Vec<(Document, i64)> = rows.collect::<Result<_, _>>()?;
+    let more = rows.len() > top;
+    rows.truncate(top);
+    let next = rows.last().filter(|_| more).map(|(_, id)| id.to_be_bytes().to_vec());
+    Ok(Page { items: rows.into_iter().map(|(document, _)| document).collect(), next })
 }
 
 /// The bookmarks related to an incident, oldest relation first.

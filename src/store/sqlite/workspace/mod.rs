@@ -156,6 +156,10 @@ impl IncidentStore for SqliteStore {
         self.ask(move |connection| documents::list(connection, kind, parent.as_ref())).await
     }
 
+    async fn bookmarks(&self, top: usize, after: Option<Vec<u8>>) -> Result<Page<Document>, StoreError> {
+        self.ask(move |connection| documents::bookmark_page(connection, top, after.as_deref())).await
+    }
+
     async fn activity(&self, incident: u64, after: Option<i64>, limit: usize) -> Result<Vec<Activity>, StoreError> {
         self.ask(move |connection| activity::list(connection, incident, after, limit)).await
     }
