@@ -86,10 +86,10 @@ mod tests {
     fn nothing_but_a_few_marks_is_taken() {
         let vault = Vault::ephemeral("one");
         let mark = "0123456789abcdef0123456789abcdef";
-        for good in [mark.to_owned(), format!("{mark},{mark}"), vec![mark; limits::CAUSES].join(" , ")] {
+        for good in [mark.to_owned(), format!("{mark},{mark}"), [mark; limits::CAUSES].join(" , ")] {
             assert!(read(&vault, good.as_bytes(), causes()).is_ok(), "{good}");
         }
-        let many = vec![mark; limits::CAUSES + 1].join(",");
+        let many = [mark; limits::CAUSES + 1].join(",");
         for bad in ["", ",", "triage", &mark[1..], &mark.to_uppercase(), &format!("{mark},"), &many] {
             assert!(read(&vault, bad.as_bytes(), causes()).is_err(), "{bad}");
         }

@@ -165,6 +165,7 @@ mod tests {
         let body = json!({"object": {"name": "73e01a99-5cd7-4139-a149-9f2736ff2ab5", "properties": {"status": "New"}}});
         let run = RunInfo {
             run: Uuid::from_u128(1),
+            effects: Uuid::from_u128(1),
             playbook: "report".into(),
             version: "version".into(),
             event: Uuid::from_u128(2),
