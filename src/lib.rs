@@ -13,6 +13,10 @@ pub mod app;
 pub mod server;
 
 /// Playbooks tried with nothing performed: tests, dry runs, backtests.
+/// Whether what the configuration names is there and lets Larum in.
+pub mod doctor;
+
+/// Tests of playbooks.
 pub mod testing;
 
 /// What starts runs, and the one door reports come in by.

@@ -242,6 +242,8 @@ pub const STORE_RETRY: Duration = Duration::from_secs(2);
 pub const HTTP_HOPS: usize = 10;
 /// Bytes of an HTTP answer after decompression.
 pub const HTTP_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+/// How long `larum doctor` waits for a service: somebody sits in front of it.
+pub const PROBE: Duration = Duration::from_secs(15);
 /// One outgoing HTTP call without its retries, as in Logic Apps.
 pub const HTTP_CALL: Duration = Duration::from_secs(120);
 /// How long an HTTP connection may take to come about; within it nothing was sent, so that repeating is safe.

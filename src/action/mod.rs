@@ -15,6 +15,7 @@ mod join;
 mod lazy;
 mod outcome;
 mod parse_json;
+pub mod probe;
 pub mod respond;
 mod run_playbook;
 mod select;

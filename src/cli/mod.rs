@@ -6,6 +6,7 @@ mod client;
 mod config;
 pub mod data;
 mod dry_run;
+pub mod doctor;
 pub mod eval;
 pub mod functions;
 pub mod hooks;
@@ -71,6 +72,7 @@ struct Cli {
 enum Command {
     Backtest(backtest::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Eval(eval::Args),
     Functions(functions::Args),
     Hooks(hooks::Args),
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Functions(args) => functions::run(&args),
         Command::Hooks(args) => hooks::run(&args),

@@ -120,6 +120,21 @@ impl Mailer {
         Ok(Sent::Accepted(answer.message().collect::<Vec<_>>().join(" ")))
     }
 
+    /// Connects, encrypts and logs in as for a mail, and sends none.
+    ///
+    /// # Errors
+    /// As [`Mailer::send`].
+    pub async fn probe(&self, smtp: &Smtp) -> Result<(), SendError> {
+        match self.transport(smtp)?.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let reason = "it took the login and then did not answer NOOP with yes".to_owned();
+                Err(SendError::Unusable { server: server(smtp), reason })
+            }
+            Err(error) => Err(send_error(smtp, &error)),
+        }
+    }
+
     fn transport(&self, smtp: &Smtp) -> Result<Transport, SendError> {
         let password = smtp
             .password

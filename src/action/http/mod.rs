@@ -20,7 +20,10 @@ pub use client::{HttpClients, Lookup};
 pub use guard::RefusedAddress;
 pub(crate) use response::answered;
 pub use tls::client_config;
-pub(super) use {response::status_name, service::ask};
+pub(super) use {
+    response::status_name,
+    service::{ask, probe},
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

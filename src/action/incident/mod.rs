@@ -27,6 +27,7 @@ use crate::{
     playbook::{ActionSpec, GivenBy},
 };
 
+pub(super) use sentinel::address;
 pub(super) use {
     close::ACTION as CLOSE,
     comment::ACTION as ADD_COMMENT,

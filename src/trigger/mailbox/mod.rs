@@ -7,6 +7,7 @@ mod imap;
 mod liveness;
 mod maildir;
 mod peek;
+pub mod probe;
 mod reader;
 mod report;
 

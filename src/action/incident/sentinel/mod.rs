@@ -275,34 +275,40 @@ impl<'a> Client<'a> {
 
     /// The segments of a path in the workspace.
     fn path<'p>(&'p self, below: &[&'p str]) -> Vec<&'p str> {
-        let workspace = &self.connection.workspace;
-        let mut path = vec![
-            "subscriptions",
-            &workspace.subscription,
-            "resourceGroups",
-            &workspace.resource_group,
-            "providers",
-            "Microsoft.OperationalInsights",
-            "workspaces",
-            &workspace.name,
-            "providers",
-            "Microsoft.SecurityInsights",
-        ];
-        path.extend(below);
-        path
+        path(self.connection, below)
     }
 
     fn url(&self, below: &[&str], queries: &[(&str, &str)]) -> Result<Url, Box<Outcome>> {
-        let mut url = self.connection.http.base_url.clone();
-        match url.path_segments_mut() {
-            Ok(mut segments) => segments.pop_if_empty().extend(self.path(below)),
-            // The configuration only takes addresses with a host, which have a path.
-            Err(()) => return Err(self.unexpected("no address to call")),
-        };
-        url.query_pairs_mut().append_pair("api-version", &self.connection.api_version).extend_pairs(queries);
-        // A space as `+` is for forms; not everything in front of an API reads it so.
-        let query = url.query().map(|query| query.replace('+', "%20"));
-        url.set_query(query.as_deref());
-        Ok(url)
+        // The configuration only takes addresses with a host, which have a path.
+        address(self.connection, below, queries).ok_or_else(|| self.unexpected("no address to call"))
     }
+}
+
+/// The address of something in the connection's workspace; `None` where the endpoint can have no path.
+pub(in crate::action) fn address(connection: &Sentinel, below: &[&str], queries: &[(&str, &str)]) -> Option<Url> {
+    let mut url = connection.http.base_url.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path(connection, below));
+    url.query_pairs_mut().append_pair("api-version", &connection.api_version).extend_pairs(queries);
+    // A space as `+` is for forms; not everything in front of an API reads it so.
+    let query = url.query().map(|query| query.replace('+', "%20"));
+    url.set_query(query.as_deref());
+    Some(url)
+}
+
+fn path<'p>(connection: &'p Sentinel, below: &[&'p str]) -> Vec<&'p str> {
+    let workspace = &connection.workspace;
+    let mut path = vec![
+        "subscriptions",
+        &workspace.subscription,
+        "resourceGroups",
+        &workspace.resource_group,
+        "providers",
+        "Microsoft.OperationalInsights",
+        "workspaces",
+        &workspace.name,
+        "providers",
+        "Microsoft.SecurityInsights",
+    ];
+    path.extend(below);
+    path
 }

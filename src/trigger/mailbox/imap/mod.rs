@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+mod look;
 mod name;
 mod session;
 mod tasks;
@@ -14,6 +15,7 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 
 pub use error::ImapError;
+pub use look::look;
 use session::{Listed, Opened, Session};
 use tasks::Tasks;
 
@@ -155,7 +157,7 @@ pub(super) async fn peek(
 /// Finds out where to go on, fixing the start at the first contact.
 async fn meet(reader: &Reader, imap: &Imap, opened: Opened) -> Result<Place, StoreError> {
     let at = reader.door.clock.now();
-    let Opened { uid_validity, uid_next, certain } = opened;
+    let Opened { uid_validity, uid_next, certain, .. } = opened;
     let last = uid_next.saturating_sub(1);
     let (connection, folder) = (&reader.feed.connection, &reader.feed.folder);
     let known = reader.door.store.feed(&reader.feed).await?.filter(|feed| feed.met.is_some());

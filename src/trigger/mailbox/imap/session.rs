@@ -52,6 +52,8 @@ pub(super) struct Opened {
     pub(super) uid_next: u32,
     /// The server said so itself; otherwise mails that are gone by now may have had higher ones.
     pub(super) certain: bool,
+    /// The server lets nobody under this name change flags or move mails.
+    pub(super) read_only: bool,
 }
 
 /// One mail in a list.
@@ -110,14 +112,15 @@ impl Session {
         let Some(name) = quoted(folder) else {
             return Err(no_folder(&self.server, "the name holds a line break".to_owned()));
         };
-        let (mut validity, mut next) = (None, None);
+        let (mut validity, mut next, mut read_only) = (None, None, false);
         let command = if writable { "SELECT" } else { "EXAMINE" };
         let text = format!("{command} {name}");
         let opened = self.command(command, &text, self.answer, |response| {
-            if let Response::Data { outcome, .. } = response {
+            if let Response::Data { outcome, .. } | Response::Done { outcome, .. } = response {
                 match outcome.code {
                     Some(ResponseCode::UidValidity(value)) => validity = Some(value),
                     Some(ResponseCode::UidNext(value)) => next = Some(value),
+                    Some(ResponseCode::ReadOnly) => read_only = true,
                     _ => {}
                 }
             }
@@ -133,7 +136,7 @@ impl Session {
             // Old servers leave UIDNEXT out; the highest UID there is says as much.
             None => self.list("*").await?.iter().map(|mail| mail.uid).max().unwrap_or(0).saturating_add(1),
         };
-        Ok(Opened { uid_validity, uid_next, certain: next.is_some() })
+        Ok(Opened { uid_validity, uid_next, certain: next.is_some(), read_only })
     }
 
     /// The fault of a folder whose UIDVALIDITY changed between two openings.
@@ -314,7 +317,23 @@ impl Session {
         Ok(if self.news { Waited::News } else { Waited::Enough })
     }
 
-    /// Sends a command and hands its answers to `each` until the tagged one; none may take longer than `wait`.
+    /// How many mails the open folder has.
+    pub(super) fn mails(&self) -> u32 {
+        self.exists
+    }
+
+    /// Whether there is a folder of this name, without opening it.
+    pub(super) async fn has_folder(&mut self, folder: &str) -> Result<bool, ImapError> {
+        let Some(name) = quoted(folder) else { return Ok(false) };
+        match self.command("STATUS", &format!("STATUS {name} (MESSAGES)"), self.answer, |_| {}).await {
+            Ok(()) => Ok(true),
+            Err(ImapError::Refused { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Sends a command and hands its answers to `each`, the tagged one last when it says OK; none may take longer than
+    /// `wait`.
     async fn command(
         &mut self,
         name: &'static str,
@@ -349,6 +368,7 @@ impl Session {
                 continue;
             }
             if *status == Status::Ok {
+                each(response.parsed());
                 return Ok(());
             }
             return Err(ImapError::Refused {

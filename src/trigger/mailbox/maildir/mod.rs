@@ -32,6 +32,15 @@ use crate::{
     },
 };
 
+/// How many mails wait in a folder; `None` when it is not there yet.
+pub(super) fn count(root: &Path, folder: &str) -> Result<Option<usize>, MaildirError> {
+    let folder = Folder::new(root, folder)?;
+    if !folder.new_dir().exists() {
+        return Ok(None);
+    }
+    folder.waiting().map(|waiting| Some(waiting.len()))
+}
+
 /// Reads a maildir until something goes wrong.
 ///
 /// # Errors
