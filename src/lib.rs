@@ -9,14 +9,13 @@ pub mod cli;
 /// Wiring: configuration in, running services out.
 pub mod app;
 
+/// Whether what the configuration names is there and lets Larum in.
+pub mod doctor;
+
 /// Forms, health and metrics over HTTP.
 pub mod server;
 
 /// Playbooks tried with nothing performed: tests, dry runs, backtests.
-/// Whether what the configuration names is there and lets Larum in.
-pub mod doctor;
-
-/// Tests of playbooks.
 pub mod testing;
 
 /// What starts runs, and the one door reports come in by.

@@ -50,7 +50,6 @@ impl Schema {
     /// What makes it none: a keyword with a value it does not take, a `$ref` that leads nowhere or outside.
     pub fn new(source: &Value) -> Result<Self, NotASchema> {
         let options = jsonschema::options()
-            .offline()
             .should_validate_formats(true)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(PATTERN_STEPS));
         let validator = options.build(source).map_err(|error| NotASchema {

@@ -49,7 +49,7 @@ pub(in crate::action) async fn probe(
         vault,
         connection: Some(connection),
         own: None,
-        ids: Ids { key: nobody, run: nobody, tracking: nobody },
+        ids: Ids { key: nobody, run: nobody, tracking: nobody, causes: String::new() },
         repeatable: true,
         timeout: limits::PROBE,
         now,

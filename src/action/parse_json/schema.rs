@@ -81,7 +81,7 @@ impl Schema {
             .and_then(Value::as_str)
             .and_then(draft_named)
             .unwrap_or_else(|| if has_exclusive_flag(source) { Draft::Draft4 } else { Draft::Draft7 });
-        let options = jsonschema::options().offline().with_draft(draft).should_validate_formats(true);
+        let options = jsonschema::options().with_draft(draft).should_validate_formats(true);
         let validator = options.build(&plain).map_err(|error| {
             let path = path::write(&segments(error.instance_path()));
             let place = if path.is_empty() { String::new() } else { format!("at '{path}' ") };
@@ -160,7 +160,7 @@ fn segments(location: &jsonschema::paths::Location) -> Vec<Segment> {
         LocationSegment::Property(key) => Segment::Key(key.into_owned()),
         LocationSegment::Index(index) => Segment::Index(index),
     };
-    location.segments().map(segment).collect()
+    location.iter().map(segment).collect()
 }
 
 /// Adds what Newtonsoft would report for an `error` in `root`.
