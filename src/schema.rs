@@ -43,6 +43,15 @@ pub struct NotASchema {
     pub message: String,
 }
 
+/// Fetches nothing: a schema stands by itself.
+pub struct Nowhere;
+
+impl jsonschema::Retrieve for Nowhere {
+    fn retrieve(&self, _: &jsonschema::Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err("nothing outside the schema is fetched".into())
+    }
+}
+
 impl Schema {
     /// Reads a schema.
     ///
@@ -50,6 +59,7 @@ impl Schema {
     /// What makes it none: a keyword with a value it does not take, a `$ref` that leads nowhere or outside.
     pub fn new(source: &Value) -> Result<Self, NotASchema> {
         let options = jsonschema::options()
+            .with_retriever(Nowhere)
             .should_validate_formats(true)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(PATTERN_STEPS));
         let validator = options.build(source).map_err(|error| NotASchema {

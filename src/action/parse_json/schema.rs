@@ -17,7 +17,10 @@ use jsonschema::{
 use serde_json::{Map, Number, Value, json};
 
 use super::path::{self, Segment};
-use crate::{limits, schema::is_listed};
+use crate::{
+    limits,
+    schema::{Nowhere, is_listed},
+};
 
 /// A schema that can be used.
 pub(super) struct Schema {
@@ -81,7 +84,7 @@ impl Schema {
             .and_then(Value::as_str)
             .and_then(draft_named)
             .unwrap_or_else(|| if has_exclusive_flag(source) { Draft::Draft4 } else { Draft::Draft7 });
-        let options = jsonschema::options().with_draft(draft).should_validate_formats(true);
+        let options = jsonschema::options().with_retriever(Nowhere).with_draft(draft).should_validate_formats(true);
         let validator = options.build(&plain).map_err(|error| {
             let path = path::write(&segments(error.instance_path()));
             let place = if path.is_empty() { String::new() } else { format!("at '{path}' ") };
