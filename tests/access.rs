@@ -9,6 +9,8 @@ mod command;
 mod kit;
 #[path = "access/life.rs"]
 mod life;
+#[path = "access/secrets.rs"]
+mod secrets;
 mod support;
 #[path = "access/table.rs"]
 mod table;
