@@ -136,7 +136,7 @@ pub(crate) fn of_bundle(
     actions: &'static [ActionType],
 ) -> Result<Plan, UnknownAction> {
     let parameters = parameters(&playbook, bundle);
-    Plan::compile(&bundle.version(), playbook, parameters, actions)
+    Plan::compile(bundle.version(), playbook, parameters, actions)
 }
 
 /// The plan of a version as it was stored.
