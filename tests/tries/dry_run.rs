@@ -31,6 +31,8 @@ actions:
   - id: each
     for_each: "@trigger.to"
     do: [{id: remember, action: append_to_array, with: {name: seen, value: "@item().address"}}]
+  - {id: hidden, action: compose, secure: [outputs], with: {inputs: "@base64(parameters('token'))"}}
+  - {id: shown, action: compose, with: {inputs: "@toUpper(body('hidden'))"}}
   - {id: broken, action: compose, with: {inputs: "@trigger.attachments[5].name"}}
 "#;
 
@@ -102,7 +104,9 @@ fn every_field_is_shown_with_its_expression_and_what_went_in_and_nothing_is_perf
             "reads": [{"path": "trigger.importance", "value": "normal"}],
         })
     );
-    assert!(!data.to_string().contains("s3cret"), "{data}");
+    for secret in ["s3cret", "czNjcmV0", "CZNJCMV0"] {
+        assert!(!data.to_string().contains(secret) && !text.contains(secret), "{data}");
+    }
     assert_eq!(files(folder.path()), before, "a dry run leaves nothing behind");
 }
 
