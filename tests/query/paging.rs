@@ -24,7 +24,7 @@ use crate::{
 fn order(left: &Value, right: &Value, keys: &[(&str, bool)]) -> Ordering {
     // A property that is named again says nothing.
     let first = |(place, (path, _)): &(usize, &(&str, bool))| keys[..*place].iter().all(|(known, _)| known != path);
-    let descending = keys.iter().enumerate().filter(first).last().is_none_or(|(_, (_, descending))| *descending);
+    let descending = keys.iter().enumerate().rfind(first).is_none_or(|(_, (_, descending))| *descending);
     let ties = [("properties/createdTimeUtc", descending), ("properties/incidentNumber", descending)];
     for (path, descending) in keys.iter().copied().chain(ties) {
         let kind = PROPERTIES.iter().find(|(known, _)| *known == path).map(|(_, kind)| *kind);
