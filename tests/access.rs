@@ -9,6 +9,8 @@ mod command;
 mod kit;
 #[path = "access/life.rs"]
 mod life;
+#[path = "access/repeat.rs"]
+mod repeat;
 #[path = "access/secrets.rs"]
 mod secrets;
 mod support;

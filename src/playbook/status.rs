@@ -15,6 +15,12 @@ pub enum ActionStatus {
 }
 
 impl ActionStatus {
+    /// Whether an action so ended did not do what it should have: failed, timed out or cancelled.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::Cancelled)
+    }
+
     pub const ALL: &'static [Self] = &[Self::Succeeded, Self::Failed, Self::Skipped, Self::TimedOut, Self::Cancelled];
 
     /// The name in run records, as Logic Apps writes it.

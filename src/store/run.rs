@@ -20,7 +20,7 @@ pub enum RunStatus {
     Failed,
     TimedOut,
     Cancelled,
-    /// Replay differs from what was recorded (`ReplayDiffers`); a person looks at it and cancels it.
+    /// Replay differs from what was recorded (`ReplayDiffers`); a person resumes or cancels it.
     Suspended,
 }
 

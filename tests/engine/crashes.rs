@@ -109,7 +109,7 @@ async fn a_run_whose_replay_differs_is_suspended_and_shows_both() {
     insta::assert_json_snapshot!(ended.error, @r#"
     {
       "code": "ReplayDiffers",
-      "message": "Attempt 1 of action 'post' was recorded with another input than this Larum computes from the same events. The run is suspended until a person looks at it and cancels it.",
+      "message": "Attempt 1 of action 'post' was recorded with another input than this Larum computes from the same events. The run is suspended until a person resumes or cancels it.",
       "action": "post",
       "recorded": {
         "value": "two",

@@ -13,6 +13,7 @@ mod mortal;
 mod outside;
 mod probe;
 mod replay;
+mod resubmit;
 mod secrets;
 mod simulation;
 mod statuses;

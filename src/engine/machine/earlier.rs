@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
     Machine, Reply,
     reason::{ACTION_FAILED, Why},
-    state::{Kept, Place, Slot},
+    state::{Kept, Place},
 };
 use crate::{
     action::{ActionType, Nature, Outcome},
@@ -68,9 +67,7 @@ impl Machine {
     #[must_use]
     pub fn leaves(&self) -> Vec<Entry> {
         let plan = &*self.plan;
-        let failed = |slot: &Slot| if slot.status.is_some_and(is_failure) { slot.ended } else { None };
-        let first_failure = self.places(plan).filter_map(|at| failed(self.slot(plan, at))).min();
-        self.places(plan).filter_map(|at| self.leaves_of(plan, at, first_failure)).collect()
+        self.places(plan).filter_map(|at| self.leaves_of(plan, at)).collect()
     }
 
     /// The actions that failed, timed out or were cancelled, with their codes.
@@ -79,7 +76,7 @@ impl Machine {
         let plan = &*self.plan;
         let failed = self.places(plan).filter_map(|at| {
             let slot = self.slot(plan, at);
-            let status = slot.status.filter(|status| is_failure(*status))?;
+            let status = slot.status.filter(|status| status.is_failure())?;
             Some((self.step(plan, at), status, slot.code().to_owned()))
         });
         failed.collect()
@@ -94,11 +91,9 @@ impl Machine {
         })
     }
 
-    fn leaves_of(&self, plan: &Plan, at: Place, first_failure: Option<DateTime<Utc>>) -> Option<Entry> {
+    fn leaves_of(&self, plan: &Plan, at: Place) -> Option<Entry> {
         let slot = self.slot(plan, at);
         let (started, step) = (slot.started?, || self.step(plan, at));
-        // What was decided later may have been decided by the failure, and the failure may not come again.
-        let before = |instant: DateTime<Utc>| first_failure.is_none_or(|failure| instant < failure);
         match &plan.node_at(at.index).kind {
             Kind::Call { action, .. } if is_kept(&action.nature) && slot.status == Some(ActionStatus::Succeeded) => {
                 let mut input = slot.input.as_ref().map(|input| input.value().into_owned()).unwrap_or_default();
@@ -122,34 +117,30 @@ impl Machine {
                     ended: slot.ended?,
                 })
             }
-            kind @ (Kind::If { .. } | Kind::Switch { .. }) if before(started) => {
-                // One that could not decide skipped them all.
+            // What was decided later may have been decided by a failure, and that may not come again.
+            kind @ (Kind::If { .. } | Kind::Switch { .. }) if slot.early => {
+                let lists = kind.lists();
+                let first = |list: &u32| plan.lists[*list as usize].members.first();
                 let is_taken = |list: &u32| {
-                    let members = &plan.lists[*list as usize].members;
-                    members.iter().all(|&index| {
+                    first(list).is_some_and(|&index| {
                         let why = &self.slot(plan, Place { index, ..at }).why;
-                        !matches!(why, Some(Why::BranchNotTaken | Why::ContainerDidNotRun(_)))
+                        !matches!(why, Some(Why::BranchNotTaken))
                     })
                 };
-                if matches!(slot.why, Some(Why::Said(_))) {
-                    return None;
-                }
-                let branch = kind.lists().iter().position(is_taken)?;
+                // Where all others were passed over it was one with nothing in it, whichever.
+                let empty = || lists.iter().position(|list| first(list).is_none());
+                let branch = lists.iter().position(is_taken).or_else(empty)?;
                 Some(Entry::Branch { step: step(), branch: u32::try_from(branch).ok()? })
             }
             Kind::Until { .. } => {
                 let rounds = super::count(&slot.turns()?.frames);
-                let over = slot.status == Some(ActionStatus::Succeeded) && before(slot.ended?);
+                let over = slot.status == Some(ActionStatus::Succeeded) && slot.early;
                 let at_limit = matches!(&slot.why, Some(Why::Said(error)) if error.code == ACTION_FAILED);
                 (over || at_limit).then(|| Entry::Rounds { step: step(), rounds, over })
             }
             _ => None,
         }
     }
-}
-
-fn is_failure(status: ActionStatus) -> bool {
-    matches!(status, ActionStatus::Failed | ActionStatus::TimedOut | ActionStatus::Cancelled)
 }
 
 /// Whether what an action did reaches beyond the run, or took its time: that is not done twice. Everything else is worked

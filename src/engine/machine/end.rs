@@ -21,14 +21,18 @@ use crate::{
 impl Machine {
     /// Writes an action's end down.
     pub(super) fn close(&mut self, plan: &Plan, at: Place, ending: Ending, out: &mut Vec<Command>) {
-        let now = self.now;
         if plan.node_at(at.index).secure_outputs
             && let Some(outputs) = &ending.outputs
         {
             self.learn_outputs(&outputs.value());
         }
+        let (now, early) = (self.now, !self.failed);
+        self.failed |= ending.status.is_failure();
         let slot = self.slot_mut(plan, at);
         slot.phase = Phase::Done;
+        if let Kind::Until { .. } = plan.node_at(at.index).kind {
+            slot.early = early;
+        }
         slot.status = Some(ending.status);
         slot.code = ending.code;
         slot.outputs = ending.outputs;

@@ -82,7 +82,7 @@ impl Machine {
         out: &mut Vec<Command>,
     ) -> Turn {
         if let Some(chosen) = self.branch_taken(plan, at) {
-            self.branch(plan, at, chosen, out);
+            self.branch(plan, at, chosen, true, out);
             return Ok(());
         }
         let chosen = match self.evaluate(plan, at, "if", condition)? {
@@ -90,7 +90,7 @@ impl Machine {
             Value::Bool(false) => otherwise,
             value => return Err(self.wrong_type(plan, at, "condition", &value, "Boolean")),
         };
-        self.branch(plan, at, chosen, out);
+        self.branch(plan, at, chosen, !self.failed, out);
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl Machine {
         out: &mut Vec<Command>,
     ) -> Turn {
         if let Some(chosen) = self.branch_taken(plan, at) {
-            self.branch(plan, at, chosen, out);
+            self.branch(plan, at, chosen, true, out);
             return Ok(());
         }
         let value = self.evaluate(plan, at, "switch", on)?;
@@ -121,7 +121,7 @@ impl Machine {
             return Err(self.wrong_type(plan, at, "expression", &value, expected));
         }
         let chosen = cases.iter().find(|(case, _)| *case == value).map_or(default, |(_, list)| *list);
-        self.branch(plan, at, chosen, out);
+        self.branch(plan, at, chosen, !self.failed, out);
         Ok(())
     }
 
@@ -130,8 +130,9 @@ impl Machine {
         Box::new(Ending::failed("BadRequest", reason::wrong_type(id, what, value, expected)))
     }
 
-    /// Opens the list that was chosen and skips the others.
-    fn branch(&mut self, plan: &Plan, at: Place, chosen: u32, out: &mut Vec<Command>) {
+    /// Opens the list that was chosen and skips the others; `early` when nothing that failed can have decided it.
+    fn branch(&mut self, plan: &Plan, at: Place, chosen: u32, early: bool, out: &mut Vec<Command>) {
+        self.slot_mut(plan, at).early = early;
         for other in plan.node_at(at.index).kind.lists().into_iter().filter(|&list| list != chosen) {
             for &member in &plan.lists[other as usize].members {
                 let region = plan.node_at(member).region;

@@ -245,7 +245,7 @@ impl Machine {
         let error = json!({
             "code": "ReplayDiffers",
             "message": format!(
-                "Attempt {attempt} of action '{step}' was recorded with another input than this Larum computes from the same events. The run is suspended until a person looks at it and cancels it."
+                "Attempt {attempt} of action '{step}' was recorded with another input than this Larum computes from the same events. The run is suspended until a person resumes or cancels it."
             ),
             "action": step,
             "recorded": show(Some(recorded)),

@@ -73,6 +73,8 @@ pub struct Machine {
     /// Pauses passed since the last event.
     pauses: u32,
     ended: bool,
+    /// An action failed, timed out or was cancelled.
+    failed: bool,
     /// What was recorded is not what this program would do.
     suspended: bool,
     /// A limit ended it, perhaps between attempts that began together.
@@ -118,6 +120,7 @@ impl Machine {
             paused: false,
             pauses: 0,
             ended: false,
+            failed: false,
             suspended: false,
             at_limit: false,
             trace,

@@ -121,6 +121,8 @@ impl Serialize for Kept {
 pub(super) struct Slot {
     pub(super) phase: Phase,
     pub(super) status: Option<ActionStatus>,
+    /// A branch was chosen, or an `until` was over, before anything had failed.
+    pub(super) early: bool,
     /// Predecessors that have not ended.
     pub(super) waiting: u32,
     pub(super) started: Option<DateTime<Utc>>,
@@ -139,6 +141,7 @@ impl Slot {
         Self {
             phase: Phase::Idle,
             status: None,
+            early: false,
             waiting,
             started: None,
             ended: None,
