@@ -8,6 +8,7 @@ pub mod data;
 pub mod doctor;
 mod dry_run;
 pub mod eval;
+pub mod fmt;
 pub mod functions;
 pub mod hooks;
 pub mod incidents;
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 /// How a command ended, as scripts read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Done.
     Done = 0,
@@ -74,6 +75,7 @@ enum Command {
     Check(check::Args),
     Doctor(doctor::Args),
     Eval(eval::Args),
+    Fmt(fmt::Args),
     Functions(functions::Args),
     Hooks(hooks::Args),
     Incidents(incidents::Args),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
         Command::Functions(args) => functions::run(&args),
         Command::Hooks(args) => hooks::run(&args),
         Command::Incidents(args) => incidents::run(&args),

@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may end here")]
 
 mod files;
+mod fmt;
+mod language_server;
 mod schema;
