@@ -5,11 +5,13 @@ pub mod check;
 mod client;
 mod config;
 pub mod data;
+pub mod diff;
 pub mod doctor;
 mod dry_run;
 pub mod eval;
 pub mod fmt;
 pub mod functions;
+pub mod graph;
 pub mod hooks;
 pub mod incidents;
 pub mod mail;
@@ -74,8 +76,10 @@ enum Command {
     Backtest(backtest::Args),
     Check(check::Args),
     Doctor(doctor::Args),
+    Diff(diff::Args),
     Eval(eval::Args),
     Fmt(fmt::Args),
+    Graph(graph::Args),
     Functions(functions::Args),
     Hooks(hooks::Args),
     Incidents(incidents::Args),
@@ -97,8 +101,10 @@ pub fn main() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Fmt(args) => fmt::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Functions(args) => functions::run(&args),
         Command::Hooks(args) => hooks::run(&args),
         Command::Incidents(args) => incidents::run(&args),

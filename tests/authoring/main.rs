@@ -5,4 +5,5 @@
 mod files;
 mod fmt;
 mod language_server;
+mod pictures;
 mod schema;
