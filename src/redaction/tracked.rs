@@ -176,7 +176,7 @@ impl Redaction {
 
     fn beside_in(&self, text: &str, found: &mut Vec<String>) {
         let mut from = 0;
-        for span in self.spans(text).into_iter().chain([text.len()..text.len()]) {
+        for span in self.spans(text).into_iter().chain(std::iter::once(text.len()..text.len())) {
             if span.start > from {
                 found.push(text[from..span.start].to_owned());
             }
