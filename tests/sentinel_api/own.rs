@@ -201,7 +201,7 @@ async fn a_post_that_is_repeated_with_its_key_makes_nothing_twice() {
 async fn what_led_to_a_write_is_taken_from_nobody_who_makes_it_up_in_another_form() {
     let api = api().await;
     let mark = "0123456789abcdef0123456789abcdef";
-    let many: &'static str = vec![mark; 9].join(",").leak();
+    let many: &'static str = [mark; 9].join(",").leak();
     let new = json!({"title": "Door"});
     for bad in ["", "my-playbook-name", "0123", many] {
         let answer = api.call_with("POST", "/api/incidents", &[("larum-causes", bad)], Some(&new)).await;
