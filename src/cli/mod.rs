@@ -3,6 +3,7 @@
 pub mod backtest;
 pub mod check;
 mod client;
+pub mod completions;
 mod config;
 pub mod data;
 pub mod diff;
@@ -15,6 +16,7 @@ pub mod graph;
 pub mod hooks;
 pub mod incidents;
 pub mod mail;
+pub mod man;
 pub mod new;
 pub mod next;
 mod playbook;
@@ -75,6 +77,7 @@ struct Cli {
 enum Command {
     Backtest(backtest::Args),
     Check(check::Args),
+    Completions(completions::Args),
     Doctor(doctor::Args),
     Diff(diff::Args),
     Eval(eval::Args),
@@ -84,6 +87,7 @@ enum Command {
     Hooks(hooks::Args),
     Incidents(incidents::Args),
     Mail(mail::Args),
+    Man(man::Args),
     New(new::Args),
     Next(next::Args),
     Run(run::Args),
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Backtest(args) => backtest::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Completions(args) => completions::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -109,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Hooks(args) => hooks::run(&args),
         Command::Incidents(args) => incidents::run(&args),
         Command::Mail(args) => mail::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::New(args) => new::run(&args),
         Command::Next(args) => next::run(&args),
         Command::Run(args) => run::run(&args),
