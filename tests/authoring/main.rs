@@ -7,3 +7,4 @@ mod fmt;
 mod language_server;
 mod pictures;
 mod schema;
+mod tutorial;
