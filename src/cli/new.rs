@@ -320,10 +320,13 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
+    /// A new name, the gallery's, what it is told, and what stands in it then.
+    type Told = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
     #[test]
     fn what_a_playbook_is_told_stands_in_it_and_its_tests_still_pass() {
         let folder = tempfile::tempdir().unwrap();
-        let told_so: &[(&str, &str, &[(&str, &str)], &[&str])] = &[
+        let told_so: &[Told] = &[
             (
                 "mail",
                 "create-incident-from-shared-mailbox",

@@ -48,7 +48,10 @@ impl Asker<'_> {
         for need in draft.clone().needs() {
             if *need == CONNECTION || *need == MAIL {
                 let Some(connection) = self.connection(need, &mut connections)? else { continue };
-                draft = draft.tell(need, &connection).unwrap_or(draft);
+                match draft.tell(need, &connection) {
+                    Ok(next) => draft = next,
+                    Err(fault) => writeln!(self.out, "{connection} is not used: {}", fault.message)?,
+                }
             } else {
                 draft = self.value(need, draft)?;
             }
@@ -160,7 +163,9 @@ impl Asker<'_> {
                 scalar(&user),
                 scalar(&variable)
             );
-            match Config::read(&Source::new("larum.yaml", format!("connections:\n  {line}\n")), Path::new("")) {
+            let all =
+                format!("connections:\n{}  {line}\n", new.iter().map(|line| format!("  {line}\n")).collect::<String>());
+            match Config::read(&Source::new("larum.yaml", all), Path::new("")) {
                 Ok(_) => {
                     new.push(line);
                     return Ok(name);
