@@ -59,6 +59,11 @@ pub const RUN_DURATION: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const TEST_CRASHES: usize = 1_000;
 /// Pure steps the machine takes before it pauses, so that a cancel can come in.
 pub const PURE_STEPS: usize = 10_000;
+/// Such pauses that are gone through to tell how a run stood: seconds of computing, for a run in a loop that does not end.
+pub const PAST_PAUSES: u32 = 200;
+/// What a run that goes on from a failure may keep of the one it repeats, as it is written: it is in memory while the run is
+/// opened, and read each time it is folded.
+pub const KEPT_BYTES: usize = 128 * 1024 * 1024;
 /// Bytes of fetched mails in flight at once.
 pub const MAIL_WINDOW_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of one mail; a larger one goes to the dead-letter box with its headers.

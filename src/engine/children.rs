@@ -105,7 +105,8 @@ pub(super) async fn begin(
             tracing::info!(%run, playbook = live.playbook.name, parent = %info.run, "run started by another");
             Ok(Ok(run))
         }
-        Some(Verdict::Duplicate { run: Some(run), .. }) if info.effects == info.run => Ok(Ok(run)),
+        // Its own, begun before; one that the repeated run had started is older than this run.
+        Some(Verdict::Duplicate { run: Some(run), .. }) if info.effects == info.run || run > info.run => Ok(Ok(run)),
         Some(Verdict::Duplicate { run: Some(run), .. }) => Ok(Ok(again(shared, info, step, run).await?)),
         Some(Verdict::Skipped { because }) => refused("PlaybookNotStarted", because),
         _ => refused("PlaybookNotStarted", format!("The playbook '{}' was not started.", child.playbook)),
@@ -138,6 +139,11 @@ async fn again(shared: &Arc<Shared>, info: &RunInfo, step: &Step, run: RunId) ->
             last
         }
     })
+}
+
+/// What a step that waits ends with when the other run was deleted meanwhile.
+pub(super) fn gone(run: RunId) -> Outcome {
+    Outcome::failed("PlaybookNotStarted", format!("The run {run} it had started is kept no longer."))
 }
 
 /// What a step that waits ends with; `None` while the other run goes on.

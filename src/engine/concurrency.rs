@@ -27,7 +27,7 @@ impl Engine {
 
 impl Shared {
     /// How many runs of a playbook there may be at once, by the version in force.
-    fn limit(&self, playbook: &str) -> Option<Concurrency> {
+    pub(super) fn limit(&self, playbook: &str) -> Option<Concurrency> {
         let library = self.library.current();
         let live = library.iter().find(|live| live.playbook.name.eq_ignore_ascii_case(playbook))?;
         live.playbook.admission.concurrency

@@ -42,7 +42,7 @@ pub struct RunHistory {
     /// The number of the incident it made; null where it is told as it stood before its end.
     pub incident: Option<u64>,
     /// `{code, message}`. Of a suspended run also `recorded` and `computed`, the input that stands in the journal and the
-    /// one this Larum computes.
+    /// one this Larum computes, or `trigger`, why its trigger could make nothing of the report.
     pub error: Option<Value>,
     /// The run it repeats.
     #[schemars(with = "Option<String>")]
@@ -147,6 +147,9 @@ impl RunHistory {
         self.at = Some(Moment { event: events, what, step, attempt, time: machine.now() });
         self.variables = Some(machine.variables());
         self.actions = serde_json::from_str(&machine.records()).ok();
+        for told in [&mut self.variables, &mut self.actions].into_iter().flatten() {
+            past.secrets.redact(told);
+        }
     }
 }
 

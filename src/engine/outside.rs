@@ -107,7 +107,7 @@ impl Run<'_> {
         }
         let store = &self.shared.services.store;
         let state = self.shared.patiently(|| store.run_state(run)).await?;
-        Ok(state.and_then(|state| children::outcome(run, state)))
+        Ok(state.map_or_else(|| Some(children::gone(run)), |state| children::outcome(run, state)))
     }
 
     /// A child's event is kept in clear, so secrets do not go along: the other playbook has parameters of its own.
@@ -149,7 +149,7 @@ impl Engine {
     /// When the store cannot be read, or the run cannot be folded.
     pub async fn question(&self, run: RunId, step: &Step) -> Result<Option<Question>, StoreError> {
         let Some((stored, past)) = self.past(run, usize::MAX).await? else { return Ok(None) };
-        let playbook = stored.playbook;
+        let playbook = stored.playbook.clone();
         let Some((input, ended)) = past.machine.asked(step) else { return Ok(None) };
         let signals = self.shared.services.store.signals(run).await?;
         let answer = signals.into_iter().find(|signal| signal.step == step.to_string());

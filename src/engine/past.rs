@@ -8,6 +8,7 @@ use super::{
     run,
 };
 use crate::{
+    limits,
     secret::Vault,
     store::{RunId, StoreError, run::StoredRun},
 };
@@ -17,10 +18,13 @@ pub struct Past {
     pub machine: Machine,
     /// The last event it has seen; `None` when it has only begun.
     pub last: Option<Event>,
+    /// What is known to be secret after the whole journal: an event that is still to come may tell.
+    pub secrets: Arc<Secrets>,
 }
 
-/// Folds the first `events` events of a run's journal; all of them when there are fewer. Beyond the journal, what follows
-/// without another event is taken along.
+/// Folds the first `events` events of a run's journal; all of them when there are fewer. What follows without another
+/// event is taken along, as far as the run itself went, and [`limits::PAST_PAUSES`] pauses at most: then the machine
+/// [is paused](Machine::is_paused).
 ///
 /// # Errors
 /// When the journal, or what is kept of a run that this one repeats, cannot be read.
@@ -32,17 +36,42 @@ pub fn fold(
     events: usize,
 ) -> Result<Past, JournalError> {
     let earlier = earlier(stored, vault)?;
-    let (mut machine, _) = run::start(plan, stored, run::info(stored), secrets, earlier);
-    let mut last = None;
-    for bytes in stored.journal.iter().take(events) {
+    let after = |events| folded(stored, plan, &secrets, &earlier, vault, events);
+    let (machine, last) = after(events)?;
+    let secrets =
+        if events < stored.journal.len() { after(usize::MAX)?.0.secrets().clone() } else { machine.secrets().clone() };
+    Ok(Past { machine, last, secrets })
+}
+
+fn folded(
+    stored: &StoredRun,
+    plan: &Arc<Plan>,
+    secrets: &Arc<Secrets>,
+    earlier: &Arc<Earlier>,
+    vault: &Vault,
+    events: usize,
+) -> Result<(Machine, Option<Event>), JournalError> {
+    let (mut machine, _) = run::start(plan, stored, run::info(stored), secrets.clone(), earlier.clone());
+    let (mut last, mut most) = (None, limits::PAST_PAUSES);
+    for (place, bytes) in stored.journal.iter().enumerate() {
         let event = journal::decode(bytes, vault, stored.run)?;
+        // A cancelled run may never have come to an end by itself, and went no further than the cancellation says.
+        if let Event::Cancelled { pauses, .. } = event {
+            most = most.min(pauses);
+            if pauses > most {
+                break;
+            }
+        }
+        if place >= events {
+            break;
+        }
         machine.apply(event.clone());
         last = Some(event);
     }
-    while machine.is_paused() {
+    while machine.is_paused() && machine.pauses() < most {
         machine.go_on();
     }
-    Ok(Past { machine, last })
+    Ok((machine, last))
 }
 
 /// What a run keeps of the one it repeats.
@@ -57,9 +86,9 @@ impl Engine {
     ///
     /// # Errors
     /// When the store cannot be read, or the run cannot be folded: its version or its journal cannot be read.
-    pub async fn past(&self, id: RunId, events: usize) -> Result<Option<(StoredRun, Past)>, StoreError> {
+    pub async fn past(&self, id: RunId, events: usize) -> Result<Option<(Arc<StoredRun>, Past)>, StoreError> {
         let services = &self.shared.services;
-        let Some(stored) = services.store.load_run(id).await? else { return Ok(None) };
+        let Some(stored) = services.store.load_run(id).await?.map(Arc::new) else { return Ok(None) };
         let past = self.fold(&stored, events).await?;
         Ok(Some((stored, past)))
     }
@@ -68,10 +97,17 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::past`]'s.
-    pub async fn fold(&self, stored: &StoredRun, events: usize) -> Result<Past, StoreError> {
+    pub async fn fold(&self, stored: &Arc<StoredRun>, events: usize) -> Result<Past, StoreError> {
         let failed = |error: &dyn std::fmt::Display| StoreError::Failed(format!("run {}: {error}", stored.run).into());
         let plan = self.shared.versions.plan(&stored.version).await.map_err(|error| failed(&error))?;
+        // Without it another run would be folded, whose secrets are not known as such.
+        if let Some(fault) = self.shared.versions.unreadable_secret(&plan) {
+            return Err(failed(&fault));
+        }
         let secrets = self.shared.versions.secrets(&plan);
-        fold(stored, &plan, secrets, &self.shared.services.vault, events).map_err(|error| failed(&error))
+        let (folded, vault) = (stored.clone(), self.shared.services.vault.clone());
+        // A long journal, or a long computation, must not hold up what else the server does.
+        let folding = tokio::task::spawn_blocking(move || fold(&folded, &plan, secrets, &vault, events));
+        folding.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 }

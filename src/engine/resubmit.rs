@@ -9,11 +9,12 @@ use uuid::Uuid;
 use super::{Begin, Engine, Entry, Live, driver::Shared, fallback, journal, run::Run, versions::VersionError};
 use crate::{
     action::Identity,
-    incident::{Actor, Change, Incident, IncidentRef, Precondition, Write},
+    incident::{Actor, Change, IncidentRef, Precondition, Write},
+    limits,
     playbook::ActionStatus,
     store::{
         RunId, StoreError,
-        resubmission::{Beginning, Origin, Resubmission, Resubmitted},
+        resubmission::{Beginning, FamilyIncident, Origin, Resubmission, Resubmitted, Resumed},
         run::{RunStatus, StoredRun},
     },
 };
@@ -64,6 +65,11 @@ pub enum Refused {
         "what run {run} did cannot be told from its journal ({because}), so it cannot go on from where it failed; it can be repeated from its beginning"
     )]
     Unfoldable { run: RunId, because: String },
+    #[error(
+        "what run {run} did takes more than {} MiB, the most that a run keeps of another, so it cannot go on from where it failed; it can be repeated from its beginning",
+        limits::KEPT_BYTES / (1024 * 1024)
+    )]
+    TooMuch { run: RunId },
     #[error("playbook '{playbook}' takes no further run: {because}")]
     Busy { playbook: String, because: String },
     #[error("the key was used before to repeat run {0} in another way")]
@@ -78,14 +84,16 @@ impl Engine {
     /// When the store cannot take it; inside, why it is refused.
     pub async fn resubmit(&self, wish: Wish) -> Result<Result<Repeated, Refused>, StoreError> {
         let store = &self.shared.services.store;
-        let Some(stored) = store.load_run(wish.of).await? else { return Ok(Err(Refused::NoRun(wish.of))) };
+        let Some(stored) = store.load_run(wish.of).await?.map(Arc::new) else {
+            return Ok(Err(Refused::NoRun(wish.of)));
+        };
         if matches!(stored.status, RunStatus::Waiting | RunStatus::Running | RunStatus::Suspended) {
             return Ok(Err(Refused::NotEnded { run: wish.of, status: stored.status }));
         }
         let live = self.in_force(&stored.playbook);
         let version = match (&live, wish.current_version) {
             (Some(live), true) => live.version.clone(),
-            (None, true) => return Ok(Err(Refused::NotInForce(stored.playbook))),
+            (None, true) => return Ok(Err(Refused::NotInForce(stored.playbook.clone()))),
             (_, false) => stored.version.clone(),
         };
         match self.shared.versions.plan(&version).await {
@@ -95,7 +103,7 @@ impl Engine {
         }
         let nothing_began = stored.journal.is_empty() && stored.actions.as_ref().is_none_or(is_empty);
         if stored.status == RunStatus::Failed && nothing_began {
-            return Ok(Err(Refused::NothingBegan { run: wish.of, playbook: stored.playbook }));
+            return Ok(Err(Refused::NothingBegan { run: wish.of, playbook: stored.playbook.clone() }));
         }
         let (run, mut seed) = (Uuid::now_v7(), stored.seed);
         let (mut effects, mut kept, mut warnings) = (run, Vec::new(), Vec::new());
@@ -122,7 +130,7 @@ impl Engine {
                 warnings.push(format!("It was repeated before, as run {before}, which is {}.", state.status.as_str()));
             }
         }
-        let playbook = stored.playbook;
+        let playbook = stored.playbook.clone();
         let repeated = Repeated { run, playbook: playbook.clone(), version: version.clone(), already: false, warnings };
         match store.resubmit(asked).await? {
             Resubmitted::Opened { waiting: false } => self.begin(Begin::Stored(run)),
@@ -141,14 +149,15 @@ impl Engine {
     }
 
     /// Lets a suspended run go on: it is folded anew, and suspended again where this Larum still computes something else
-    /// than was recorded. `false` when it is not suspended.
+    /// than was recorded. It takes a place under the playbook's `concurrency`, and stays suspended where there is none.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn resume(&self, run: RunId) -> Result<bool, StoreError> {
-        let resumed = self.shared.services.store.resume(run).await?;
-        if resumed {
-            self.begin(Begin::Stored(run));
+    pub async fn resume(&self, run: &StoredRun) -> Result<Resumed, StoreError> {
+        let limit = self.shared.limit(&run.playbook);
+        let resumed = self.shared.services.store.resume(run.run, limit).await?;
+        if resumed == Resumed::GoesOn {
+            self.begin(Begin::Stored(run.run));
         }
         Ok(resumed)
     }
@@ -161,7 +170,7 @@ impl Engine {
     /// What is kept of a run for `next`, and what to warn of; inside, why it cannot go on.
     async fn left(
         &self,
-        stored: &StoredRun,
+        stored: &Arc<StoredRun>,
         next: RunId,
         same_version: bool,
     ) -> Result<Result<(Vec<Vec<u8>>, Vec<String>), Refused>, StoreError> {
@@ -182,6 +191,9 @@ impl Engine {
         if machine.is_suspended() {
             return unfoldable("this Larum computes other inputs than were recorded".to_owned());
         }
+        if machine.is_paused() {
+            return unfoldable("it computed longer than can be followed".to_owned());
+        }
         let failed = machine.failed();
         if failed.is_empty() && stored.status == RunStatus::Succeeded {
             return Ok(Err(Refused::NothingFailed(run)));
@@ -194,7 +206,7 @@ impl Engine {
         });
         let warnings = warnings.collect();
         let vault = &self.shared.services.vault;
-        let mut kept = Vec::new();
+        let (mut kept, mut bytes) = (Vec::new(), 0);
         for entry in machine.leaves() {
             // Branches are counted as they stand in the old version.
             if !same_version && !matches!(entry, Entry::Done { .. }) {
@@ -204,7 +216,12 @@ impl Engine {
             let is_secret = matches!(&entry, Entry::Done { outcome, .. } if machine.secrets().are_in_outcome(outcome));
             let seal = is_secret || node.is_some_and(|node| node.secure_inputs || node.secure_outputs);
             let text = journal::encode_entry(&entry, seal.then_some((vault, next)));
-            kept.push(text.map_err(|error| StoreError::Failed(error.to_string().into()))?);
+            let text = text.map_err(|error| StoreError::Failed(error.to_string().into()))?;
+            bytes += text.len();
+            if bytes > limits::KEPT_BYTES {
+                return Ok(Err(Refused::TooMuch { run }));
+            }
+            kept.push(text);
         }
         Ok(Ok((kept, warnings)))
     }
@@ -217,27 +234,27 @@ fn is_empty(actions: &Value) -> bool {
     actions.as_array().is_none_or(Vec::is_empty)
 }
 
-/// The incidents that came of the same report by the runs that this one repeats, or that repeat the same.
-pub(super) async fn family(shared: &Arc<Shared>, stored: &StoredRun) -> Result<Vec<Incident>, StoreError> {
+/// The incident that came of the same report by a run that this one repeats, or that repeats the same; the one that stands
+/// for the report before others.
+pub(super) async fn family(shared: &Arc<Shared>, stored: &StoredRun) -> Result<Option<FamilyIncident>, StoreError> {
     if stored.origin.is_none() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let store = &shared.services.store;
-    shared.patiently(|| store.incidents_of_family(stored.run)).await
+    shared.patiently(|| store.incident_of_family(stored.run, fallback::TAG)).await
 }
 
 impl Run<'_> {
     /// What is said on the incident that was made because an earlier run came to nothing, now that this one has ended.
     pub(super) fn note(
         &self,
-        family: &[Incident],
+        family: Option<FamilyIncident>,
         status: RunStatus,
         error: Option<&Value>,
         at: DateTime<Utc>,
     ) -> Option<Box<Write>> {
         let origin = self.stored.origin.as_ref()?;
-        let is_stand_in = |incident: &&Incident| incident.tags.iter().any(|tag| tag == fallback::TAG);
-        let stand_in = family.iter().find(is_stand_in)?;
+        let stand_in = family.filter(|incident| incident.is_tagged)?;
         let repeats = format!("run {}, by which {} had run {} repeated,", self.id(), origin.by.name(), origin.of);
         let made = self.incident.map(|number| format!(" and made incident #{number}")).unwrap_or_default();
         let message = match status {

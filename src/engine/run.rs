@@ -452,10 +452,10 @@ impl<'s> Run<'s> {
             self.incident = self.shared.patiently(|| store.incident_of_run(run)).await?;
         }
         let family = resubmit::family(self.shared, &self.stored).await?;
-        let wanted = self.plan.playbook.fallback && self.incident.is_none() && family.is_empty();
+        let wanted = self.plan.playbook.fallback && self.incident.is_none() && family.is_none();
         let actions = Bytes::from(self.machine.take_records());
         let parent = children::parent(&self.info, self.stored.origin.as_deref());
-        let note = self.note(&family, status, error.as_ref(), at);
+        let note = self.note(family, status, error.as_ref(), at);
         let finish = || {
             let note = note.clone();
             let fallback = fallback::for_run(&self.info, wanted, status, error.as_ref());

@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::incident::Incident;
+use crate::{incident::Incident, playbook::Concurrency};
 use intake::{Intake, Verdict};
 use mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask};
 use query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage};
-use resubmission::{Resubmission, Resubmitted};
+use resubmission::{FamilyIncident, Resubmission, Resubmitted, Resumed};
 use run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer};
 
 /// Names a run; version 7, so that ids sort by age.
@@ -166,11 +166,12 @@ pub trait Store: incidents::IncidentStore {
     async fn resubmissions(&self, run: RunId) -> Result<Vec<RunId>, StoreError>;
     /// The youngest among a run, the one it repeats, and all that repeat the same, of those older than `before`.
     async fn newest_resubmission(&self, run: RunId, before: RunId) -> Result<RunId, StoreError>;
-    /// The incidents that came of the same report by other runs than this one: those it repeats, and those that repeat
-    /// the same. Oldest first.
-    async fn incidents_of_family(&self, run: RunId) -> Result<Vec<Incident>, StoreError>;
-    /// Lets a suspended run be driven again, its journal unchanged; `false` when it is not suspended.
-    async fn resume(&self, run: RunId) -> Result<bool, StoreError>;
+    /// An incident that came of the same report by another run than this one: one it repeats, or one that repeats the
+    /// same. The oldest with this tag, and where none has it the oldest of all.
+    async fn incident_of_family(&self, run: RunId, tag: &str) -> Result<Option<FamilyIncident>, StoreError>;
+    /// Lets a suspended run be driven again, its journal and what its trigger made of the report unchanged, where the
+    /// playbook's `limit` leaves room.
+    async fn resume(&self, run: RunId, limit: Option<Concurrency>) -> Result<Resumed, StoreError>;
     /// Timers that are due, soonest first.
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError>;
     /// When the next timer is due.

@@ -63,6 +63,26 @@ pub struct Resubmission {
     pub at: DateTime<Utc>,
 }
 
+/// An incident that came of the same report by another run of the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FamilyIncident {
+    pub number: u64,
+    /// It has the tag that was asked for.
+    pub is_tagged: bool,
+}
+
+/// What became of a suspended run that was to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resumed {
+    GoesOn,
+    /// It is not suspended, or not any more.
+    NotSuspended,
+    /// As many runs of the playbook as may be are under way. It stays suspended: one that began cannot wait for its turn.
+    Busy {
+        because: String,
+    },
+}
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resubmitted {

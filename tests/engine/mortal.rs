@@ -12,13 +12,14 @@ use larum::{
         Activity, Alert, Comment, Document, DocumentKey, DocumentKind, Entity, Incident, IncidentRef, Rejected,
         Relation, ResourceName, Task, Write, Written,
     },
+    playbook::Concurrency,
     store::{
         EventId, RunId, Store, StoreError, Version,
         incidents::{IncidentStore, Listing, Page, RelatedIncident, SearchHit, Settled, Settlement, WorkspaceEvent},
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
-        resubmission::{Resubmission, Resubmitted},
+        resubmission::{FamilyIncident, Resubmission, Resubmitted, Resumed},
         run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
     },
 };
@@ -178,8 +179,8 @@ through! {
     resubmit(wish: Resubmission) -> Resubmitted;
     resubmissions(run: RunId) -> Vec<RunId>;
     newest_resubmission(run: RunId, before: RunId) -> RunId;
-    incidents_of_family(run: RunId) -> Vec<Incident>;
-    resume(run: RunId) -> bool;
+    incident_of_family(run: RunId, tag: &str) -> Option<FamilyIncident>;
+    resume(run: RunId, limit: Option<Concurrency>) -> Resumed;
     signals(run: RunId) -> Vec<Signal>;
     run_state(run: RunId) -> Option<RunState>;
     due_timers(now: DateTime<Utc>, limit: usize) -> Vec<Timer>;

@@ -15,13 +15,14 @@ use larum::{
         Activity, Alert, Comment, Document, DocumentKey, DocumentKind, Entity, Incident, IncidentRef, Rejected,
         Relation, ResourceName, Task, Write, Written,
     },
+    playbook::Concurrency,
     store::{
         EventId, RunId, SqliteStore, Store, StoreError, Version,
         incidents::{IncidentStore, Listing, Page, RelatedIncident, SearchHit, Settled, Settlement, WorkspaceEvent},
         intake::{Intake, Verdict},
         mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
         query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
-        resubmission::{Resubmission, Resubmitted},
+        resubmission::{FamilyIncident, Resubmission, Resubmitted, Resumed},
         run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
     },
 };
@@ -359,13 +360,13 @@ impl Store for Dying {
         self.inner.newest_resubmission(run, before).await
     }
 
-    async fn incidents_of_family(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
-        self.inner.incidents_of_family(run).await
+    async fn incident_of_family(&self, run: RunId, tag: &str) -> Result<Option<FamilyIncident>, StoreError> {
+        self.inner.incident_of_family(run, tag).await
     }
 
-    async fn resume(&self, run: RunId) -> Result<bool, StoreError> {
+    async fn resume(&self, run: RunId, limit: Option<Concurrency>) -> Result<Resumed, StoreError> {
         self.dies("before resume").await;
-        let done = self.inner.resume(run).await;
+        let done = self.inner.resume(run, limit).await;
         self.dies("after resume").await;
         done
     }

@@ -1,5 +1,7 @@
 //! Runs.
 
+use std::sync::Arc;
+
 use axum::{http::StatusCode, response::Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,7 @@ use crate::{
     store::{
         RunId,
         query::RunFilter,
-        resubmission::Beginning,
+        resubmission::{Beginning, Resumed},
         run::{RunStatus, StoredRun},
     },
 };
@@ -82,7 +84,7 @@ pub async fn list(ask: Ask) -> Result<Response, Box<Problem>> {
 
 /// GET `/api/runs/{run}`: as it is, or as it stood after an event of its journal.
 pub async fn get(ask: Ask) -> Result<Response, Box<Problem>> {
-    let run = found(&ask).await?;
+    let run = Arc::new(found(&ask).await?);
     let at = ask.query("at").map(|text| {
         let events = run.journal.len();
         let number = text.parse::<usize>().ok().filter(|number| *number <= events);
@@ -120,9 +122,16 @@ pub async fn cancel(ask: Ask) -> Result<Response, Box<Problem>> {
 pub async fn resume(ask: Ask) -> Result<Response, Box<Problem>> {
     let run = found(&ask).await?;
     tracing::info!(run = %run.run, playbook = %run.playbook, by = ask.caller.actor.name(), "a run is resumed");
-    if !ask.site.door.engine.resume(run.run).await? {
-        let message = format!("Run {} is not suspended; it is {}.", run.run, run.status.as_str());
-        return Err(conflict(message));
+    match ask.site.door.engine.resume(&run).await? {
+        Resumed::GoesOn => {}
+        Resumed::NotSuspended => {
+            let message = format!("Run {} is not suspended; it is {}.", run.run, run.status.as_str());
+            return Err(conflict(message));
+        }
+        Resumed::Busy { because } => {
+            let message = format!("Playbook '{}' has no room for run {} just now: {because}.", run.playbook, run.run);
+            return Err(busy(message));
+        }
     }
     let history = RunHistory::read(ask.store(), &found(&ask).await?).await?;
     Ok(json(StatusCode::ACCEPTED, &history))
@@ -137,10 +146,7 @@ pub async fn resubmit(mut ask: Ask) -> Result<Response, Box<Problem>> {
     let repeated = match ask.site.door.engine.resubmit(wish).await? {
         Ok(repeated) => repeated,
         Err(Refused::NoRun(_)) => return Err(not_found(of)),
-        Err(busy @ Refused::Busy { .. }) => {
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, sentence(&busy));
-            return Err(problem.retry_after(BUSY_RETRY));
-        }
+        Err(refused @ Refused::Busy { .. }) => return Err(busy(sentence(&refused))),
         Err(refused) => return Err(conflict(sentence(&refused))),
     };
     if !repeated.already {
@@ -161,6 +167,11 @@ pub async fn resubmit(mut ask: Ask) -> Result<Response, Box<Problem>> {
 /// 409.
 fn conflict(message: String) -> Box<Problem> {
     Problem::new(StatusCode::CONFLICT, "Conflict", TITLE, message)
+}
+
+/// 429: asked for later, it may be done.
+fn busy(message: String) -> Box<Problem> {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, message).retry_after(BUSY_RETRY)
 }
 
 /// What it says, as a sentence.

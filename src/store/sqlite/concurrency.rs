@@ -48,6 +48,12 @@ impl Room {
         })
     }
 
+    /// Why none can begin just now, if so.
+    pub(super) fn is_full(&self) -> Option<String> {
+        let full = self.running >= self.limit.runs;
+        full.then(|| format!("{} of {} runs are under way", self.running, self.limit.runs))
+    }
+
     /// Whether the next run has to wait; it counts from now on.
     pub(super) fn take(&mut self) -> bool {
         let waits = self.running >= self.limit.runs;

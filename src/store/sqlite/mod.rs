@@ -35,10 +35,10 @@ use super::{
     intake::{Intake, Verdict},
     mailbox::{Burial, DeadLetter, Feed, FeedName, FeedNews, MailTask},
     query::{HistoryEntry, IncidentFilter, RunFilter, RunSummary, StoredEvent, StoredMessage},
-    resubmission::{Resubmission, Resubmitted},
+    resubmission::{FamilyIncident, Resubmission, Resubmitted, Resumed},
     run::{Finish, OpenRun, Record, Recorded, RunState, Signal, SignalVerdict, StoredRun, Timer},
 };
-use crate::{incident::Incident, limits};
+use crate::{incident::Incident, limits, playbook::Concurrency};
 use bell::Bell;
 use blobs::Blobs;
 use codec::Dense;
@@ -334,12 +334,13 @@ impl Store for SqliteStore {
         self.ask(move |connection| resubmission::newest(connection, run, before)).await
     }
 
-    async fn incidents_of_family(&self, run: RunId) -> Result<Vec<Incident>, StoreError> {
-        self.ask(move |connection| resubmission::incidents(connection, run)).await
+    async fn incident_of_family(&self, run: RunId, tag: &str) -> Result<Option<FamilyIncident>, StoreError> {
+        let tag = tag.to_owned();
+        self.ask(move |connection| resubmission::incident(connection, run, &tag)).await
     }
 
-    async fn resume(&self, run: RunId) -> Result<bool, StoreError> {
-        self.write(move |writing| resubmission::resume(writing, run)).await
+    async fn resume(&self, run: RunId, limit: Option<Concurrency>) -> Result<Resumed, StoreError> {
+        self.write(move |writing| resubmission::resume(writing, run, limit)).await
     }
 
     async fn due_timers(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Timer>, StoreError> {

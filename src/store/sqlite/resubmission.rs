@@ -6,16 +6,15 @@ use super::{
     codec::{self, At, Dense, Id, Name, Opened},
     concurrency::Room,
     history::{self, Line},
-    incidents,
     memo::Going,
     versions,
     writer::Writing,
 };
 use crate::{
-    incident::Incident,
+    playbook::Concurrency,
     store::{
         RunId, StoreError,
-        resubmission::{Beginning, Origin, Resubmission, Resubmitted},
+        resubmission::{Beginning, FamilyIncident, Origin, Resubmission, Resubmitted, Resumed},
         run::RunStatus,
     },
 };
@@ -158,28 +157,45 @@ pub(super) fn newest(connection: &Connection, run: RunId, before: RunId) -> Resu
     Ok(newest.map_or(root, |Id(run)| run))
 }
 
-/// The incidents that came of the same report by other runs than this one, oldest first.
-pub(super) fn incidents(connection: &Connection, run: RunId) -> Result<Vec<Incident>, StoreError> {
+/// An incident that came of the same report by another run than this one: the oldest with this tag, else the oldest.
+pub(super) fn incident(connection: &Connection, run: RunId, tag: &str) -> Result<Option<FamilyIncident>, StoreError> {
     let mut rows = connection.prepare_cached(
-        "SELECT number FROM incident WHERE run <> ?2 AND (run = ?1 OR run IN (SELECT run FROM resubmission WHERE root = ?1)) \
-         ORDER BY number",
+        "SELECT number, EXISTS (SELECT 1 FROM json_each(incident.tags) WHERE value = ?3) AS tagged FROM incident \
+         WHERE run <> ?2 AND (run = ?1 OR run IN (SELECT run FROM resubmission WHERE root = ?1)) \
+         ORDER BY tagged DESC, number LIMIT 1",
     )?;
-    let numbers = rows.query_map([Id(root(connection, run)?), Id(run)], |row| row.get(0).map(codec::count))?;
-    let numbers: Vec<u64> = numbers.collect::<Result<_, _>>()?;
-    numbers.into_iter().filter_map(|number| incidents::get(connection, number).transpose()).collect()
+    let incident = rows.query_row(params![Id(root(connection, run)?), Id(run), tag], |row| {
+        Ok(FamilyIncident { number: codec::count(row.get(0)?), is_tagged: row.get(1)? })
+    });
+    Ok(incident.optional()?)
 }
 
-/// Lets a suspended run go on; `false` when it is none.
-pub(super) fn resume(writing: &mut Writing<'_>, run: RunId) -> Result<bool, StoreError> {
+/// Lets a suspended run go on where there is room. It cannot wait for its turn: that would begin it anew, at another time.
+pub(super) fn resume(writing: &mut Writing<'_>, run: RunId, limit: Option<Concurrency>) -> Result<Resumed, StoreError> {
     let connection = writing.connection;
-    let actions: Option<Option<i64>> = connection
-        .prepare_cached("SELECT actions FROM run WHERE id = ?1 AND status = 'Suspended'")?
-        .query_row([Id(run)], |row| row.get(0))
+    let suspended: Option<(Option<i64>, i64)> = connection
+        .prepare_cached(
+            "SELECT r.actions, v.playbook FROM run r JOIN version v ON v.id = r.version \
+             WHERE r.id = ?1 AND r.status = 'Suspended'",
+        )?
+        .query_row([Id(run)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(actions) = actions else { return Ok(false) };
+    let Some((actions, playbook)) = suspended else { return Ok(Resumed::NotSuspended) };
+    if let Some(limit) = limit
+        && let Some(because) = Room::of(writing, playbook, limit)?.is_full()
+    {
+        return Ok(Resumed::Busy { because });
+    }
     connection.prepare_cached("DELETE FROM run_actions WHERE id = ?1")?.execute([actions])?;
+    // What its trigger could not make of the report was put there when it was suspended.
     connection
-        .prepare_cached("UPDATE run SET status = 'Running', error = NULL, actions = NULL WHERE id = ?1")?
-        .execute([Id(run)])?;
-    Ok(true)
+        .prepare_cached(
+            "UPDATE run SET status = 'Running', error = json_extract(error, '$.trigger'), actions = NULL, limited = ?2 \
+             WHERE id = ?1",
+        )?
+        .execute(params![Id(run), limit.map(|_| playbook)])?;
+    if limit.is_none() {
+        writing.memo.limited.remove(&playbook);
+    }
+    Ok(Resumed::GoesOn)
 }

@@ -201,7 +201,11 @@ pub(super) fn finish(
     let (actions, ended) = (connection.last_insert_rowid(), (!is_open(status)).then_some(At(at)));
     connection
         .prepare_cached(
-            "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, error = ?4, actions = ?5 WHERE id = ?1",
+            // A suspended run may be resumed, and what its trigger could not make of the report stays true.
+            "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, actions = ?5, error = \
+             CASE WHEN ?2 = 'Suspended' AND error IS NOT NULL THEN json_patch(?4, json_object('trigger', json( \
+             CASE status WHEN 'Suspended' THEN json_extract(error, '$.trigger') ELSE error END))) ELSE ?4 END \
+             WHERE id = ?1",
         )?
         .execute(params![Id(run), Name(status), ended, error.map(|error| error.to_string()), actions])?;
     if known.is_none_or(|going| going.timers) {
