@@ -1,9 +1,16 @@
 //! Runs are repeated from where they failed: what is kept, what is done again, and under whose identity.
 
 use larum::{
-    engine::{Refused, Wish},
+    clock::Clock,
+    engine::{Refused, RunHistory, Wish},
     incident::Actor,
-    store::{RunId, Store, resubmission::Beginning, run::RunStatus},
+    playbook::{Concurrency, Overflow},
+    secret::SecretRef,
+    store::{
+        RunId, Store,
+        resubmission::{Beginning, Resumed},
+        run::{Finish, RunStatus},
+    },
 };
 use serde_json::json;
 
@@ -223,4 +230,132 @@ async fn what_is_kept_goes_with_the_runs_when_they_are_pruned() {
     assert_eq!(refused, Err(Refused::NoRun(run)));
     assert_eq!(disk.prune(between + chrono::Duration::hours(1)).await.unwrap(), 1);
     assert!(disk.event(event).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_run_that_a_repetition_itself_started_is_not_repeated_when_it_fails() {
+    let parent = "
+name: report
+trigger: {form: {path: report, title: Report, fields: [{id: what, label: What, type: text}]}}
+actions:
+  - {id: before, action: probe, with: {value: before-child, answers: [{fails: {}}]}}
+  - {id: child, action: run_playbook, with: {playbook: child}}
+---
+name: child
+trigger: {manual: {}}
+actions:
+  - {id: wait, action: delay, with: {for: PT1H}}
+  - {id: boom, action: probe, with: {value: once-only, answers: [{fails: {}}]}}
+";
+    let house = House::new(parent).await;
+    let run = house.report("1", json!({})).await.unwrap();
+    assert_eq!(house.ended(run).await.status, RunStatus::Failed);
+    mend("before-child");
+    let again = house.again(run).await;
+    until("the child waits", async || {
+        let runs = house.living.disk.runs(Default::default()).await.unwrap();
+        runs.iter().any(|run| run.playbook == "child").then_some(())
+    })
+    .await;
+    // The parent leaves memory and is folded anew when its child has ended.
+    house.quiet().await;
+    house.clock.advance(chrono::Duration::hours(2));
+    assert_eq!(house.ended(again).await.status, RunStatus::Failed);
+    let runs = house.living.disk.runs(Default::default()).await.unwrap();
+    let children: Vec<RunStatus> = runs.iter().filter(|run| run.playbook == "child").map(|run| run.status).collect();
+    assert_eq!(children, [RunStatus::Failed]);
+}
+
+#[tokio::test]
+async fn a_run_cancelled_in_a_loop_is_told_no_further_than_it_went() {
+    let actions = r#"
+  - id: outer
+    until: "@false"
+    limit: {count: 5000}
+    do:
+      - id: inner
+        until: "@false"
+        limit: {count: 5000}
+        do:
+          - {id: spin, action: compose, with: {inputs: 1}}
+"#;
+    let house = House::new(&form(actions)).await;
+    let run = house.report("1", json!({})).await.unwrap();
+    house.living.engine.cancel(run);
+    assert_eq!(house.ended(run).await.status, RunStatus::Cancelled);
+    let (stored, past) = house.living.engine.past(run, 0).await.unwrap().unwrap();
+    assert_eq!(stored.journal.len(), 1);
+    let text: serde_json::Value = serde_json::from_slice(&stored.journal[0]).unwrap();
+    let pauses = text["event"]["cancelled"]["pauses"].as_u64().unwrap_or_default();
+    assert_eq!((past.machine.is_paused(), u64::from(past.machine.pauses())), (true, pauses));
+}
+
+#[tokio::test]
+async fn without_its_secret_parameters_a_run_is_not_told() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "s3cret-token").unwrap();
+    let source = "parameters: {token: {type: securestring}}\n".to_owned()
+        + &form("\n  - {id: post, action: probe, with: {value: \"@toUpper(parameters('token'))\"}}\n");
+    let house = House::with_secrets(&source, vec![("token".to_owned(), SecretRef::File(file.clone()))]).await;
+    let run = house.report("1", json!({})).await.unwrap();
+    assert_eq!(house.ended(run).await.status, RunStatus::Succeeded);
+    assert!(house.living.engine.past(run, 1).await.is_ok());
+    std::fs::remove_file(&file).unwrap();
+    let refused = house.living.engine.past(run, 1).await.err().unwrap().to_string();
+    assert!(refused.contains("the secret parameter 'token' of playbook 'report' cannot be read"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_found_to_be_secret_later_is_not_shown_of_before() {
+    let actions = r#"
+  - {id: open, action: probe, with: {value: open, answers: ["hunter2-hunter2"]}}
+  - {id: keep, action: set_variable, with: {name: kept, value: "@actions.open"}}
+  - {id: closed, action: probe, secure: [inputs, outputs], with: {value: closed, answers: ["hunter2-hunter2"]}}
+"#;
+    let house = House::new(&format!("variables: {{kept: {{type: string}}}}\n{}", form(actions))).await;
+    let run = house.report("1", json!({})).await.unwrap();
+    assert_eq!(house.ended(run).await.status, RunStatus::Succeeded);
+    let (stored, past) = house.living.engine.past(run, 2).await.unwrap().unwrap();
+    let mut told = RunHistory::new(&stored, None, Vec::new());
+    told.stood(&past, 2);
+    let actions = told.actions.unwrap();
+    assert_eq!((&actions[0]["status"], &actions[0]["outputs"]), (&json!("Succeeded"), &json!({"body": "[secret]"})));
+    assert_eq!(told.variables, Some(json!({"kept": "[secret]"})));
+}
+
+#[tokio::test]
+async fn a_suspended_run_goes_on_where_there_is_room_and_with_what_its_trigger_could_not_do() {
+    let actions = "\n  - {id: hang, action: probe, with: {value: hang, answers: [hang]}}\n";
+    let house = House::new(&form(actions)).await;
+    let disk = &house.living.disk;
+    let fault = json!({"code": "TriggerFailed", "message": "nothing to be made of it"});
+    let (first, second) = (house.report("1", json!({})).await.unwrap(), house.report("2", json!({})).await.unwrap());
+    until("both hang", async || [first, second].iter().all(|run| asked(*run).len() == 1).then_some(())).await;
+    let database = rusqlite::Connection::open(house.data.path().join("larum.db")).unwrap();
+    let id = |run: RunId| run.as_bytes().to_vec();
+    database.execute("UPDATE run SET error = ?1 WHERE id = ?2", (fault.to_string(), id(first))).unwrap();
+    let suspend = || Finish {
+        run: first,
+        status: RunStatus::Suspended,
+        at: house.clock.now(),
+        error: Some(json!({"code": "VersionUnavailable", "message": "gone"})),
+        actions: "[]".into(),
+        fallback: None,
+        note: None,
+        parent: None,
+    };
+    disk.finish(suspend()).await.unwrap();
+    disk.finish(suspend()).await.unwrap();
+    let suspended = json!({"code": "VersionUnavailable", "message": "gone", "trigger": fault});
+    assert_eq!(house.stored(first).await.error, Some(suspended));
+    let limit = Some(Concurrency { runs: 1, overflow: Overflow::Queue });
+    let because = "1 of 1 runs are under way".to_owned();
+    assert_eq!(disk.resume(first, limit).await.unwrap(), Resumed::Busy { because });
+    assert_eq!(disk.resume(second, limit).await.unwrap(), Resumed::NotSuspended);
+    house.living.engine.cancel(second);
+    assert_eq!(house.ended(second).await.status, RunStatus::Cancelled);
+    assert_eq!(disk.resume(first, limit).await.unwrap(), Resumed::GoesOn);
+    let resumed = house.stored(first).await;
+    assert_eq!((resumed.status, resumed.error), (RunStatus::Running, Some(fault)));
 }
