@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::support;
+
 /// How long a test waits for what must come.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -190,7 +192,7 @@ impl House {
 
 async fn live(folder: &TempDir, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Living {
     let data = folder.path().join("data");
-    let disk = SqliteStore::open(&data).unwrap();
+    let disk = support::open_store(&data);
     let config = Config { data, playbooks: vec![folder.path().join("playbooks")], ..Config::default() };
     let core = Core::over(config, wrap(disk.clone())).unwrap();
     // As `App::start` does it.

@@ -29,6 +29,8 @@ use larum::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::support;
+
 /// How long anything that is not said to be quicker may take.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -73,7 +75,7 @@ impl Larum {
         timing: Timing,
         actions: &str,
     ) -> Self {
-        let store = SqliteStore::open(data).unwrap();
+        let store = support::open_store(data);
         let connections: BTreeMap<String, Connection> =
             connections.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect();
         let (library, metrics) = (Library::default(), Metrics::default());

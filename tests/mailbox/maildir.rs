@@ -166,6 +166,9 @@ async fn with_start_now_older_files_are_left_alone() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     fs::write(root.join("new/fresh"), mail("2", "incident")).unwrap();
     larum.await_accepted("box", 1).await;
+    // It is moved to cur/ once it is committed.
+    within(DEADLINE, "the later mail is put away", async || !files(&root.join("new")).contains(&"fresh".to_owned()))
+        .await;
     assert_eq!(files(&root.join("new")), ["old"]);
     larum.stop().await;
 }

@@ -45,6 +45,19 @@ pub fn certificate(folder: &Path, host: &str) {
     assert!(made.unwrap().success(), "openssl makes a certificate");
 }
 
+/// Opens a data folder whose store was closed in this process. The lock on it may live on for a moment in a child that
+/// another test has forked and that does not run its own program yet.
+pub fn open_store(data: &Path) -> std::sync::Arc<::larum::store::SqliteStore> {
+    use ::larum::store::{OpenError, SqliteStore};
+    let until = Instant::now() + SERVER_DEADLINE;
+    loop {
+        match SqliteStore::open(data) {
+            Err(OpenError::InUse(_)) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 /// A folder that the servers' own users may walk into.
 pub fn open_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
