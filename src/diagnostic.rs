@@ -57,6 +57,33 @@ pub struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u16);
 
+impl Code {
+    /// How much it matters.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        if self.0 < codes::MIXED_LETTER_CASE.0 { Severity::Error } else { Severity::Warning }
+    }
+}
+
+/// How much a diagnostic matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// It can, and does something that is seldom meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LR{:04}", self.0)
@@ -117,7 +144,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.position();
         let gutter = line.to_string().len();
-        writeln!(f, "error[{}]: {}", self.code, self.message)?;
+        writeln!(f, "{}[{}]: {}", self.code.severity(), self.code, self.message)?;
         writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.source.name)?;
         writeln!(f, "{:gutter$} |", "")?;
         let (text, indent, width) = window(self.source.line(line), column - 1, self.width());
@@ -157,7 +184,8 @@ impl Serialize for Diagnostic {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let Position { line, column } = self.position();
-        let mut out = serializer.serialize_struct("Diagnostic", 6)?;
+        let mut out = serializer.serialize_struct("Diagnostic", 7)?;
+        out.serialize_field("severity", &self.code.severity())?;
         out.serialize_field("code", &self.code)?;
         out.serialize_field("message", &self.message)?;
         out.serialize_field("file", &*self.source.name)?;

@@ -26,14 +26,16 @@ fn every_code_is_shown_by_a_case() {
         codes::UNREADABLE.to_string(),
         codes::TOO_LARGE.to_string(),
     ]);
-    for folder in ["playbooks", "rules", "configurations", "templates", "tests"] {
-        for entry in fs::read_dir(Path::new("tests/invalid").join(folder)).unwrap() {
+    let invalid =
+        ["playbooks", "rules", "configurations", "templates", "tests"].map(|folder| format!("invalid/{folder}"));
+    for folder in invalid.into_iter().chain(["lints".to_owned()]) {
+        for entry in fs::read_dir(Path::new("tests").join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "txt") {
                 let text = fs::read_to_string(path).unwrap();
-                seen.extend(
-                    text.lines().filter_map(|line| Some(line.strip_prefix("error[")?.split_once(']')?.0.to_owned())),
-                );
+                seen.extend(text.lines().filter_map(|line| {
+                    Some(line.strip_prefix("error[").or(line.strip_prefix("warning["))?.split_once(']')?.0.to_owned())
+                }));
             }
         }
     }

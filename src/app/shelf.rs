@@ -39,6 +39,8 @@ pub struct Shelf {
 pub struct Reading {
     /// Every fault of every file.
     pub faults: Vec<Diagnostic>,
+    /// How much the lints say of what is in force.
+    pub warnings: usize,
     /// Playbooks that are new or changed, with their versions.
     pub changed: Vec<(String, String)>,
     /// Playbooks whose file is gone.
@@ -66,9 +68,9 @@ impl Shelf {
     /// When a version cannot be stored; the library is then as before.
     pub async fn read(&self) -> Result<Reading, StoreError> {
         let vocabulary = action::vocabulary();
-        let Loading { playbooks, rules, faults } =
+        let Loading { playbooks, rules, faults, warnings } =
             playbook::load_folder(&self.config.playbooks, self.config.templates.as_deref(), &self.config, &vocabulary);
-        let mut reading = Reading { faults, ..Reading::default() };
+        let mut reading = Reading { faults, warnings: warnings.len(), ..Reading::default() };
         let stored = self.store.current_versions().await?;
         let before: BTreeMap<String, String> =
             stored.iter().map(|version| (version.playbook.clone(), version.id.clone())).collect();

@@ -156,6 +156,11 @@ fn report(reading: Result<Reading, StoreError>) {
     for fault in &reading.faults {
         eprintln!("{fault}\n");
     }
+    if reading.warnings > 0 {
+        let warnings =
+            if reading.warnings == 1 { "1 warning".to_owned() } else { format!("{} warnings", reading.warnings) };
+        eprintln!("larum: {warnings} in the playbooks; `larum check` shows what is seldom meant");
+    }
     for (playbook, version) in &reading.changed {
         tracing::info!(%playbook, version = &version[..version.len().min(12)], "playbook in force for new runs");
     }

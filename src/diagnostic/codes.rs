@@ -1,4 +1,5 @@
 //! The kinds of fault, each with its stable number. A number is never reused; each has a page `docs/codes/LRnnnn.md`.
+//! From 200 on they are lints: warnings, which keep nothing from being loaded.
 
 use super::Code;
 
@@ -95,4 +96,13 @@ codes! {
     TEST_PLAYBOOK = 110, "a test without its playbook";
     TEST_GIVEN = 111, "a test gives what the trigger does not take";
     TEST_ANSWER = 112, "a test answers what was not asked";
+
+    MIXED_LETTER_CASE = 200, "upper and lower case told apart beside where they are not";
+    WHOLE_DIVISION = 201, "a division that drops what is left over";
+    RACING_VARIABLE = 202, "a variable that iterations set at once";
+    ENDLESS_UNTIL = 203, "a loop that can only end at its limit";
+    HANDLED_FAILURE = 204, "a handled failure that leaves the run failed";
+    COPIED_SECRET = 205, "a secret that goes into a mail or an incident";
+    DOUBLED_POST = 206, "a call that can be made twice";
+    MAIL_IN_URL = 207, "an address made of what a mail says";
 }

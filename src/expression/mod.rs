@@ -5,6 +5,7 @@
 //! Nothing here reads a clock, a random source or a file.
 
 mod ast;
+mod calls;
 mod error;
 mod evaluate;
 mod functions;
@@ -17,6 +18,7 @@ mod template;
 mod trace;
 mod value;
 
+pub use calls::{Called, Operand};
 pub use error::{CompileError, CompileErrorKind, EvalError};
 pub use functions::{
     DateError, EXAMPLE_CONTEXT, Family, Function, TimeUnit, add_to_time, convert_time_zone, functions, instant,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     CompileError, CompileErrorKind as Kind, EvalError, Partials, Scope, Use,
     ast::Expr,
+    calls::{self, Called},
     evaluate::{Env, Outcome, evaluate},
     handlebars::{self, Text},
     parse, reference, value,
@@ -39,7 +40,8 @@ enum Content {
 #[derive(Debug)]
 enum Piece {
     Text(String),
-    Expression(Expr),
+    /// With where it begins, in bytes of the string.
+    Expression(Expr, usize),
 }
 
 impl Template {
@@ -57,12 +59,11 @@ impl Template {
                 (Content::Expression(expr), uses, Vec::new())
             }
             Language::Interpolated => {
-                let pieces = pieces(text).map_err(|error| vec![error])?;
-                let uses = uses_of(pieces.iter().filter_map(|(at, piece)| match piece {
-                    Piece::Expression(expr) => Some((expr, *at)),
+                let mut pieces = pieces(text).map_err(|error| vec![error])?;
+                let uses = uses_of(pieces.iter().filter_map(|piece| match piece {
+                    Piece::Expression(expr, at) => Some((expr, *at)),
                     Piece::Text(_) => None,
                 }));
-                let mut pieces: Vec<Piece> = pieces.into_iter().map(|(_, piece)| piece).collect();
                 let content = match pieces.as_mut_slice() {
                     // Nothing but an escape.
                     [Piece::Text(text)] => Content::Literal(Value::String(std::mem::take(text))),
@@ -83,6 +84,25 @@ impl Template {
     #[must_use]
     pub fn uses(&self) -> &[Use] {
         &self.0.uses
+    }
+
+    /// Every call of a function in the string itself, outer ones first; those in partials are not among them.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Called<'_>> {
+        let mut calls = Vec::new();
+        match &self.0.content {
+            Content::Literal(_) => {}
+            Content::Expression(expr) => calls::collect(expr, 1, &mut calls),
+            Content::Interpolated(pieces) => {
+                for piece in pieces {
+                    if let Piece::Expression(expr, at) = piece {
+                        calls::collect(expr, *at, &mut calls);
+                    }
+                }
+            }
+            Content::Handlebars(text) => text.each(&mut |expr| calls::collect(expr, 0, &mut calls)),
+        }
+        calls
     }
 
     /// The value. An expression and a lone `{{expression}}` keep their type, everything else is a string.
@@ -108,7 +128,7 @@ impl Template {
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => out.push_str(text),
-                        Piece::Expression(expr) => env.print(&mut out, evaluate(expr, env)?.as_ref())?,
+                        Piece::Expression(expr, _) => env.print(&mut out, evaluate(expr, env)?.as_ref())?,
                     }
                     within_result(&out)?;
                 }
@@ -124,6 +144,15 @@ impl Template {
         match &self.0.content {
             Content::Literal(text) => text.as_str(),
             Content::Expression(_) | Content::Interpolated(_) | Content::Handlebars(_) => None,
+        }
+    }
+
+    /// The value of an expression that is nothing but a value: `@false`.
+    #[must_use]
+    pub fn constant(&self) -> Option<&Value> {
+        match &self.0.content {
+            Content::Expression(Expr::Literal(value)) => Some(value),
+            _ => None,
         }
     }
 
@@ -229,8 +258,8 @@ fn mixed(range: std::ops::Range<usize>) -> CompileError {
         .help("write the whole string in one of the two languages")
 }
 
-/// Cuts an interpolated string into text and expressions, each expression with its offset.
-fn pieces(text: &str) -> Result<Vec<(usize, Piece)>, CompileError> {
+/// Cuts an interpolated string into text and expressions.
+fn pieces(text: &str) -> Result<Vec<Piece>, CompileError> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut at = 0;
@@ -245,16 +274,16 @@ fn pieces(text: &str) -> Result<Vec<(usize, Piece)>, CompileError> {
         }
         literal.push_str(&text[at..open]);
         if !literal.is_empty() {
-            pieces.push((at, Piece::Text(std::mem::take(&mut literal))));
+            pieces.push(Piece::Text(std::mem::take(&mut literal)));
         }
         let start = open + 2;
         let (expr, end) = parse::interpolated(&text[start..]).map_err(|error| unclosed(error).moved(start))?;
-        pieces.push((start, Piece::Expression(expr)));
+        pieces.push(Piece::Expression(expr, start));
         at = start + end + 1;
     }
     literal.push_str(&text[at..]);
     if !literal.is_empty() {
-        pieces.push((at, Piece::Text(literal)));
+        pieces.push(Piece::Text(literal));
     }
     Ok(pieces)
 }

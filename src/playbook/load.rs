@@ -8,7 +8,7 @@ use std::{
 use super::{
     Bundle, FileRule, Playbook, Trigger, Vocabulary,
     check::{self, Checked},
-    read, rule,
+    lint, read, rule,
     templates::{self, Compiled},
 };
 use crate::{
@@ -34,6 +34,8 @@ pub struct Loading {
     pub rules: Vec<FileRule>,
     /// Every fault of every file, by file and position.
     pub faults: Vec<Diagnostic>,
+    /// What the lints say of the playbooks without a fault, by file and position.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Loads playbooks one by one, with nothing to compare them with: what tests of playbooks need.
@@ -101,9 +103,13 @@ pub fn load_files(
     let mut playbooks = Vec::new();
     let mut rules = Vec::new();
     let mut broken = Vec::new();
+    let mut warnings = Vec::new();
     for path in files(paths, &mut faults) {
         match file(&path, &compiled, config, vocabulary, &mut taken) {
-            Ok(File::Playbook(loaded)) => playbooks.push(*loaded),
+            Ok(File::Playbook(loaded, more)) => {
+                playbooks.push(*loaded);
+                warnings.extend(more);
+            }
             Ok(File::Rule(read, source)) => rules.push((read, source)),
             Err(more) => {
                 faults.extend(more);
@@ -122,7 +128,7 @@ pub fn load_files(
         });
     }
     diagnostic::sort(&mut faults);
-    Loading { playbooks, rules: rules.into_iter().map(|(read, _)| read.file).collect(), faults }
+    Loading { playbooks, rules: rules.into_iter().map(|(read, _)| read.file).collect(), faults, warnings }
 }
 
 /// What a file that is at fault seems to call its playbook; empty when that cannot be told.
@@ -139,7 +145,7 @@ fn name_in(path: &Path) -> String {
 
 /// What a file holds.
 enum File {
-    Playbook(Box<Loaded>),
+    Playbook(Box<Loaded>, Vec<Diagnostic>),
     Rule(Box<rule::Read>, Source),
 }
 
@@ -215,7 +221,8 @@ fn file(
         templates: templates.only(checked.reached),
         parameters: values,
     };
-    Ok(File::Playbook(Box::new(Loaded { playbook: checked.playbook, bundle })))
+    let warnings = lint::lint(&checked.playbook, &root, vocabulary);
+    Ok(File::Playbook(Box::new(Loaded { playbook: checked.playbook, bundle }), warnings))
 }
 
 /// Whether no other file has a rule of this name.

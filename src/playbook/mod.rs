@@ -6,6 +6,7 @@ mod check;
 pub mod cron;
 mod diff;
 mod graph;
+mod lint;
 mod load;
 mod model;
 mod outline;
@@ -23,6 +24,7 @@ pub use admission::{Admission, Concurrency, Condition, Overflow};
 pub use bundle::Bundle;
 pub use diff::{Change, changes};
 pub use graph::{mermaid, svg};
+pub use lint::lint;
 pub use load::{Loaded, Loader, Loading, files, load, load_files, load_folder, test_files};
 pub use model::{
     Action, ActionKind, Admits, After, AlertTrigger, Field, FieldType, Filter, FormTrigger, IncidentTrigger,

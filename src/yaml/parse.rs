@@ -306,12 +306,32 @@ fn plain(text: &str) -> Option<Value> {
 /// The bytes of a scalar: without what follows a plain one, and without the line ends after a block.
 fn scalar_span(text: &str, span: Range<usize>, style: ScalarStyle) -> Range<usize> {
     match style {
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => span,
+        // The parser counts a comment behind the text as a part of it.
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+            let closed = text.get(span.clone()).and_then(closing_quote);
+            span.start..closed.map_or(span.end, |length| span.start + length)
+        }
         ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => {
             let written = text.get(span.clone()).unwrap_or_default();
             span.start..span.start + written.trim_end().len()
         }
     }
+}
+
+/// The length of a quoted text, its quotes included.
+fn closing_quote(written: &str) -> Option<usize> {
+    let mut letters = written.char_indices();
+    let (_, quote) = letters.next()?;
+    while let Some((at, letter)) = letters.next() {
+        let doubled = quote == '\'' && written[at + 1..].starts_with(quote);
+        match letter {
+            '\\' if quote == '"' => drop(letters.next()),
+            _ if letter == quote && doubled => drop(letters.next()),
+            _ if letter == quote => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

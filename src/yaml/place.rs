@@ -139,6 +139,8 @@ mod tests {
         for yaml in [
             "a: some NEEDLE here",
             "a: 'it''s a NEEDLE'",
+            "a: 'it''s a NEEDLE'  # 'a' comment",
+            "a: \"a \\\"NEEDLE\\\"\" # \"a\" comment\nb: 1",
             "a: \"a \\\"quoted\\\" \\t NEEDLE\"",
             "ä: \"ünïcödé NEEDLE\"",
             "a: |\n  first\n  NEEDLE\nb: 1",

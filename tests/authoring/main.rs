@@ -5,6 +5,7 @@
 mod files;
 mod fmt;
 mod language_server;
+mod lints;
 mod pictures;
 mod schema;
 mod tutorial;

@@ -32,6 +32,38 @@ impl Text {
         let nodes = lower::lower(source, &|name| partials.contains(name))?;
         Ok(Self { nodes, partials: partials.clone() })
     }
+
+    /// Calls `see` with every expression of the text itself, in order; those of partials are theirs.
+    pub(crate) fn each<'t>(&'t self, see: &mut dyn FnMut(&'t Expr)) {
+        each(&self.nodes, see);
+    }
+}
+
+fn each<'t>(nodes: &'t [Node], see: &mut dyn FnMut(&'t Expr)) {
+    for node in nodes {
+        match node {
+            Node::Text(_) | Node::PartialBlock => {}
+            Node::Print(expr) => see(expr),
+            Node::If { condition, then, otherwise, .. } => {
+                see(condition);
+                each(then, see);
+                each(otherwise, see);
+            }
+            Node::Each { list: value, body, otherwise, .. } | Node::With { value, body, otherwise, .. } => {
+                see(value);
+                if let Node::With { key: Some(key), .. } = node {
+                    see(key);
+                }
+                each(body, see);
+                each(otherwise, see);
+            }
+            Node::Partial(include) => {
+                include.context.iter().for_each(&mut *see);
+                include.hash.iter().for_each(|(_, expr)| see(expr));
+                each(include.block.as_deref().unwrap_or_default(), see);
+            }
+        }
+    }
 }
 
 /// A piece of a template.

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::Frame;
 use crate::expression::{
-    CompileError, CompileErrorKind as Kind, EvalError,
-    ast::{Call, Expr, Written},
+    CompileError, CompileErrorKind as Kind, EvalError, Reference,
+    ast::{Call, Expr, Key, Link, Written},
     evaluate::{Env, evaluate_call},
     functions,
+    reference::reference,
     value::{self, Member},
 };
 
@@ -102,6 +103,14 @@ impl Path {
 
     pub(crate) fn root(&self) -> Option<&Root> {
         self.root.as_ref()
+    }
+
+    /// What it refers to, where a name of its kind means the same in every block.
+    pub(crate) fn reference(&self) -> Option<Reference> {
+        let root = self.root.as_ref().filter(|_| matches!(self.start, Start::Name | Start::Root) && self.up == 0)?;
+        let link = |name: &String| Link { key: Key::Property(name.clone()), safe: true, end: self.range.end };
+        let links: Vec<Link> = self.segments[root.taken..].iter().map(link).collect();
+        reference(&root.call, &links)
     }
 
     /// The name alone, when it is one plain word.
