@@ -1,8 +1,9 @@
 //! Keeping known secrets out of what is written down.
 
+mod texts;
 mod tracked;
 
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
 use base64::{
     Engine,
@@ -11,6 +12,7 @@ use base64::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use texts::Texts;
 pub use tracked::{TooMuchDerived, Tracked};
 
 /// What a secret is replaced by.
@@ -22,69 +24,43 @@ const TRACKED_CHARS: usize = 6;
 /// What RFC 3986 leaves as it is.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Texts that must not be written down. Looking through a text takes a time that depends on the text alone, however many
-/// there are.
+/// Texts that must not be written down. How long it takes to look through a text grows with the text, and with the
+/// logarithm only of how many there are.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
-    /// By their first bytes, of which each has enough; of those that begin alike the longest first.
-    texts: BTreeMap<[u8; TRACKED_CHARS], Vec<Box<str>>>,
-    /// Which bytes they begin with: most places of a text need no further look.
-    begins: Bytes,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Bytes([u64; 4]);
-
-impl Bytes {
-    fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
-    }
-
-    fn contains(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0
-    }
+    texts: Texts,
 }
 
 impl Redaction {
     /// Nothing to look for.
     #[must_use]
     pub const fn none() -> Self {
-        Self { texts: BTreeMap::new(), begins: Bytes([0; 4]) }
+        Self { texts: Texts::new() }
     }
 
     /// Of these texts, those of at least six characters, each also as it stands in base64, in a URL and in JSON.
     #[must_use]
     pub fn of(texts: impl IntoIterator<Item = String>) -> Self {
         let mut redaction = Self::default();
-        texts.into_iter().for_each(|text| redaction.insert(&text));
+        for text in texts {
+            redaction.insert(&text);
+        }
         redaction
     }
 
-    /// Adds a text and its usual encodings, if it has at least six characters.
-    pub fn insert(&mut self, text: &str) {
+    /// Adds a text and its usual encodings, if it has at least six characters; says whether it is new.
+    pub fn insert(&mut self, text: &str) -> bool {
         if !is_long_enough(text) {
-            return;
+            return false;
         }
-        self.add(text);
+        let is_new = self.texts.insert(text);
         let percent = utf8_percent_encode(text, COMPONENT).to_string();
-        self.add(&percent.replace("%20", "+"));
-        self.add(&percent);
+        self.texts.insert(&percent.replace("%20", "+"));
+        self.texts.insert(&percent);
         let json = Value::from(text).to_string();
-        self.add(&json[1..json.len() - 1]);
-        self.add(&STANDARD_NO_PAD.encode(text));
-        self.add(&URL_SAFE_NO_PAD.encode(text));
-    }
-
-    /// Adds a text as it is, if it has at least six characters; says whether it is new.
-    fn add(&mut self, text: &str) -> bool {
-        let Some(&head) = text.as_bytes().first_chunk().filter(|_| is_long_enough(text)) else { return false };
-        let alike = self.texts.entry(head).or_default();
-        let is_new = !alike.iter().any(|known| **known == *text);
-        if is_new {
-            let at = alike.partition_point(|known| known.len() > text.len());
-            alike.insert(at, text.into());
-            self.begins.insert(head[0]);
-        }
+        self.texts.insert(&json[1..json.len() - 1]);
+        self.texts.insert(&STANDARD_NO_PAD.encode(text));
+        self.texts.insert(&URL_SAFE_NO_PAD.encode(text));
         is_new
     }
 
@@ -100,17 +76,9 @@ impl Redaction {
         if self.is_empty() {
             return spans;
         }
-        for (at, head) in bytes.windows(TRACKED_CHARS).enumerate() {
-            if !self.begins.contains(head[0]) {
-                continue;
-            }
-            let alike = head.first_chunk().and_then(|head| self.texts.get(head));
-            let Some(found) =
-                alike.and_then(|alike| alike.iter().find(|known| bytes[at..].starts_with(known.as_bytes())))
-            else {
-                continue;
-            };
-            let end = at + found.len();
+        for at in 0..bytes.len() {
+            let Some(length) = self.texts.longest_at(&bytes[at..]) else { continue };
+            let end = at + length;
             match spans.last_mut() {
                 Some(last) if at < last.end => last.end = last.end.max(end),
                 _ => spans.push(at..end),
@@ -189,6 +157,31 @@ impl Redaction {
     }
 }
 
+/// What is left to compare when the secrets in a value may be others than they were: the letters beside [`REDACTED`] that
+/// base64 or percent-encoding may have written go with it, because they depend on how long the secret was.
+#[must_use]
+pub fn whatever_the_secrets(mut value: Value) -> Value {
+    Redaction::none().change(&mut value, &without_neighbours, &Value::Null);
+    value
+}
+
+fn without_neighbours(text: &str) -> Cow<'_, str> {
+    let is_neighbour = |letter: char| letter.is_ascii_alphanumeric() || "+/-_=%".contains(letter);
+    let Some((before, rest)) = text.split_once(REDACTED) else { return Cow::Borrowed(text) };
+    let mut left = format!("{}{REDACTED}", before.trim_end_matches(is_neighbour));
+    let mut parts = rest.split(REDACTED).peekable();
+    while let Some(part) = parts.next() {
+        let part = part.trim_start_matches(is_neighbour);
+        if parts.peek().is_none() {
+            left.push_str(part);
+        } else if !part.is_empty() {
+            left.push_str(part.trim_end_matches(is_neighbour));
+            left.push_str(REDACTED);
+        }
+    }
+    Cow::Owned(left)
+}
+
 fn is_long_enough(text: &str) -> bool {
     text.chars().nth(TRACKED_CHARS - 1).is_some()
 }
@@ -229,6 +222,19 @@ mod tests {
         let mut value = json!({"code": 482913, "other": 4829130, "text": "code 482913"});
         redaction.value(&mut value);
         assert_eq!(value, json!({"code": "[secret]", "other": 4829130, "text": "code [secret]"}));
+    }
+
+    #[test]
+    fn what_adjoins_a_secret_is_left_out_where_its_length_decides_it() {
+        for (one, other) in [
+            ("Basic bGFydW06[secret]=", "Basic bGFydW06[secret]"),
+            ("?key=[secret]c3VmZml4&page=1", "?key=[secret]N1ZmZpeA%3D%3D&page=1"),
+            ("a [secret][secret] b", "a [secret]xy[secret] b"),
+        ] {
+            assert_eq!(whatever_the_secrets(json!({"x": [one]})), whatever_the_secrets(json!({"x": [other]})));
+        }
+        assert_eq!(whatever_the_secrets(json!("one [secret], two")), json!("one [secret], two"));
+        assert_eq!(whatever_the_secrets(json!({"one": 1})), json!({"one": 1}));
     }
 
     proptest! {

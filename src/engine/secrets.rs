@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::event::Event;
 use crate::{
     action::Outcome,
-    redaction::{REDACTED, Redaction, Tracked},
+    redaction::{REDACTED, Redaction, TooMuchDerived, Tracked},
 };
 
 /// The secrets of one run: the values of its secret parameters, those of its `secure:` fields, and what was computed from
@@ -61,9 +61,9 @@ impl Secrets {
         (!self.tracked.is_empty()).then_some(&self.tracked)
     }
 
-    /// Every text and number in `value` is a secret of the run from now on, unless `is_open` knows it.
-    pub(crate) fn learn(&self, value: &Value, is_open: &dyn Fn(&str) -> bool) {
-        self.tracked.add(value, is_open);
+    /// Every text and number in `value` is a secret of the run from now on, unless it stands in `open`.
+    pub(crate) fn learn(&self, value: &Value, open: &Value) -> Result<(), TooMuchDerived> {
+        self.tracked.add(value, open)
     }
 
     /// Takes the secret parameters out of what came from outside, before it is journalled: live and replay see the same.

@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Redaction, is_long_enough};
+use super::{Redaction, is_long_enough, texts::Texts};
 use crate::limits;
 
 /// The secrets of one run, with those that were derived so far. The same computations in the same order give the same set.
@@ -28,12 +28,20 @@ pub struct Tracked {
 #[derive(Debug, Default, Clone)]
 struct Known {
     redaction: Redaction,
-    derived_bytes: usize,
+    /// Of what came to be known since the run began.
+    learned_bytes: usize,
 }
 
-/// Too much was derived from secrets to remember all of it.
+impl Known {
+    fn count(&mut self, bytes: usize) -> Result<(), TooMuchDerived> {
+        self.learned_bytes += bytes;
+        if self.learned_bytes > limits::DERIVED_SECRET_BYTES { Err(TooMuchDerived) } else { Ok(()) }
+    }
+}
+
+/// Too much was derived from secrets, or stood in `secure:` fields, to remember all of it.
 #[derive(Debug, thiserror::Error)]
-#[error("More than {} MiB were derived from secrets in this run, which is more than can be kept track of.", limits::DERIVED_SECRET_BYTES >> 20)]
+#[error("More than {} MiB were derived from secrets or stood in secure fields in this run, which is more than can be kept track of.", limits::DERIVED_SECRET_BYTES >> 20)]
 pub struct TooMuchDerived;
 
 impl Tracked {
@@ -41,7 +49,7 @@ impl Tracked {
     #[must_use]
     pub fn new(redaction: Redaction) -> Self {
         let any = AtomicBool::new(!redaction.is_empty());
-        Self { known: Mutex::new(Known { redaction, derived_bytes: 0 }), any }
+        Self { known: Mutex::new(Known { redaction, learned_bytes: 0 }), any }
     }
 
     /// Whether there is nothing to look for.
@@ -73,16 +81,29 @@ impl Tracked {
         !self.is_empty() && self.known().redaction.is_in(value)
     }
 
-    /// Every text and number in `value`, of at least six characters, is a secret from now on, unless `is_open` knows it.
-    /// Keys are names and no secrets.
-    pub fn add(&self, value: &Value, is_open: &dyn Fn(&str) -> bool) {
+    /// Every text and number in `value`, of at least six characters, is a secret from now on, unless it stands in a text of
+    /// `open` or is a number of it. Keys are names and no secrets. `open` is gone through once, whatever `value` holds.
+    ///
+    /// # Errors
+    /// When there is more to remember than a run may have.
+    pub fn add(&self, value: &Value, open: &Value) -> Result<(), TooMuchDerived> {
+        let mut new = Texts::default();
+        each_leaf(value, &mut |text, _| {
+            new.insert(text);
+        });
+        if new.is_empty() {
+            return Ok(());
+        }
+        each_leaf(open, &mut |text, is_number| if is_number { new.remove(text) } else { new.remove_those_in(text) });
         let mut known = self.known();
-        each_leaf(value, &mut |text| {
-            if is_long_enough(text) && !is_open(text) {
-                known.redaction.insert(text);
+        let mut bytes = 0;
+        each_leaf(value, &mut |text, _| {
+            if new.contains(text) && known.redaction.insert(text) {
+                bytes += text.len();
             }
         });
         self.any.store(!known.redaction.is_empty(), Ordering::Release);
+        known.count(bytes)
     }
 
     /// Keeps track of a computation: `given` came to `result`, and `again` computes the same from other values.
@@ -103,18 +124,19 @@ impl Tracked {
             return Ok(());
         }
         let masked: Vec<Value> = given.iter().map(|value| known.redaction.masked(value)).collect();
-        let mut beside = Vec::new();
-        given.iter().for_each(|value| known.redaction.beside(value, &mut beside));
         // What it comes to without the secrets is of no interest to anyone else, and it derives nothing.
         let twin = again(masked);
-        let mut derived = Vec::new();
-        Compared { redaction: &known.redaction, beside: &beside, derived: &mut derived }.value(result, twin.as_ref());
+        let mut compared = Compared { redaction: &known.redaction, derived: Vec::new(), alone: Vec::new() };
+        compared.value(result, twin.as_ref());
+        let Compared { mut derived, alone, .. } = compared;
+        derived.extend(known.redaction.not_beside(given, alone));
+        let mut bytes = 0;
         for piece in derived {
-            if known.redaction.add(&piece) {
-                known.derived_bytes += piece.len();
+            if known.redaction.texts.insert(&piece) {
+                bytes += piece.len();
             }
         }
-        if known.derived_bytes > limits::DERIVED_SECRET_BYTES { Err(TooMuchDerived) } else { Ok(()) }
+        known.count(bytes)
     }
 }
 
@@ -129,10 +151,11 @@ fn is_worth_a_look(result: &Value) -> bool {
     }
 }
 
-fn each_leaf(value: &Value, look: &mut dyn FnMut(&str)) {
+/// Each text, and each number as text.
+fn each_leaf(value: &Value, look: &mut dyn FnMut(&str, bool)) {
     match value {
-        Value::String(text) => look(text),
-        Value::Number(number) => look(&number.to_string()),
+        Value::String(text) => look(text, false),
+        Value::Number(number) => look(&number.to_string(), true),
         Value::Array(items) => items.iter().for_each(|item| each_leaf(item, look)),
         Value::Object(members) => members.values().for_each(|member| each_leaf(member, look)),
         Value::Null | Value::Bool(_) => {}
@@ -159,38 +182,59 @@ impl Redaction {
     }
 
     /// What stands beside secrets in the texts of `value`.
-    fn beside(&self, value: &Value, found: &mut Vec<String>) {
+    fn beside(&self, value: &Value, look: &mut dyn FnMut(&str)) {
         match value {
-            Value::String(text) => self.beside_in(text, found),
-            Value::Number(number) => self.beside_in(&number.to_string(), found),
-            Value::Array(items) => items.iter().for_each(|item| self.beside(item, found)),
+            Value::String(text) => self.beside_in(text, look),
+            Value::Number(number) => self.beside_in(&number.to_string(), look),
+            Value::Array(items) => items.iter().for_each(|item| self.beside(item, look)),
             Value::Object(members) => {
                 for (key, member) in members {
-                    self.beside_in(key, found);
-                    self.beside(member, found);
+                    self.beside_in(key, look);
+                    self.beside(member, look);
                 }
             }
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn beside_in(&self, text: &str, found: &mut Vec<String>) {
+    fn beside_in(&self, text: &str, look: &mut dyn FnMut(&str)) {
         let mut from = 0;
         for span in self.spans(text).into_iter().chain(std::iter::once(text.len()..text.len())) {
             if span.start > from {
-                found.push(text[from..span.start].to_owned());
+                look(&text[from..span.start]);
             }
             from = span.end;
         }
+    }
+
+    /// Those of `texts` that are not made of secrets and what stood beside them in what was given. That is gone through once,
+    /// however many they are.
+    fn not_beside(&self, given: &[&Value], mut texts: Vec<String>) -> Vec<String> {
+        let mut unknown = Texts::default();
+        texts.iter().for_each(|text| {
+            self.beside_in(text, &mut |rest| {
+                unknown.insert(rest);
+            });
+        });
+        if !unknown.is_empty() {
+            given.iter().for_each(|value| self.beside(value, &mut |beside| unknown.remove_those_in(beside)));
+        }
+        texts.retain(|text| {
+            let mut is_unknown = false;
+            self.beside_in(text, &mut |rest| is_unknown |= unknown.contains(rest));
+            is_unknown
+        });
+        texts
     }
 }
 
 /// A result against what the same computation gives without the secrets.
 struct Compared<'c> {
     redaction: &'c Redaction,
-    /// What stood beside the secrets in what was given.
-    beside: &'c [String],
-    derived: &'c mut Vec<String>,
+    derived: Vec<String>,
+    /// Texts that nothing can be compared with: each is derived as a whole, unless all of it stood beside the secrets or is
+    /// one.
+    alone: Vec<String>,
 }
 
 impl Compared<'_> {
@@ -216,14 +260,10 @@ impl Compared<'_> {
                 let end = items.iter().rev().zip(twins.iter().rev()).take(rest).take_while(same).count();
                 items[start..items.len() - end].iter().for_each(|item| self.value(item, None));
             }
-            (Value::Object(members), _) => {
-                for (key, member) in members {
-                    self.alone(key);
-                    self.value(member, None);
-                }
-            }
-            (Value::String(text), _) => self.alone(text),
-            (Value::Number(number), _) => self.alone(&number.to_string()),
+            // Its keys are names and no secrets: what is called `username` would take that word out of everything.
+            (Value::Object(members), _) => members.values().for_each(|member| self.value(member, None)),
+            (Value::String(text), _) => self.alone.push(text.clone()),
+            (Value::Number(number), _) => self.alone.push(number.to_string()),
             (Value::Null | Value::Bool(_), _) => {}
         }
     }
@@ -243,21 +283,29 @@ impl Compared<'_> {
             self.derived.push(piece);
         }
     }
+}
 
-    /// A text that nothing can be compared with: it is derived as a whole, unless all of it stood beside the secrets or
-    /// is one.
-    fn alone(&mut self, text: &str) {
-        let (mut from, mut is_known) = (0, true);
-        let mut look = |rest: &str| {
-            is_known &= !is_long_enough(rest) || self.beside.iter().any(|beside| beside.contains(rest));
-        };
-        for span in self.redaction.spans(text) {
-            look(&text[from..span.start]);
-            from = span.end;
-        }
-        look(&text[from..]);
-        if !is_known {
-            self.derived.push(text.to_owned());
-        }
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_secure_fields_hold_is_counted_too() {
+        let tracked = Tracked::default();
+        assert!(tracked.add(&json!("the secret"), &Value::Null).is_ok());
+        assert!(tracked.add(&json!("x".repeat(limits::DERIVED_SECRET_BYTES)), &Value::Null).is_err());
+    }
+
+    #[test]
+    fn what_is_open_is_found_among_many_texts_in_one_look() {
+        let texts: Vec<String> = (0..50_000).map(|n| format!("item number {n}")).collect();
+        let open = json!({"body": texts[..25_000].join(", "), "code": 482_913});
+        let tracked = Tracked::default();
+        assert!(tracked.add(&json!([texts, 482_913, 482_914]), &open).is_ok());
+        let mut shown = json!(["item number 24999", "item number 40001", 482_913, 482_914]);
+        tracked.value(&mut shown);
+        assert_eq!(shown, json!(["item number 24999", "[secret]", 482_913, "[secret]"]));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larum::{
-    engine::{Delivered, Machine, Secrets},
+    engine::{Command, Delivered, Event, Input, Machine, Secrets},
     expression::{JsonScope, Partials, Template},
     store::run::RunStatus,
 };
@@ -115,9 +115,60 @@ fn a_run_that_is_folded_again_knows_the_same_secrets() {
     let ((first, commands), (second, again)) = (begin(), begin());
     assert_eq!(commands, again);
     assert_eq!(first.records(), second.records());
-    let larum::engine::Command::Perform { input, journalled, .. } = &commands[0] else { panic!("{commands:?}") };
+    let Command::Perform { input, journalled, .. } = &commands[0] else { panic!("{commands:?}") };
     assert_eq!(input["value"], "S3CRET-TOKEN and UzNDUkVULVRPS0VO");
     assert_eq!(journalled.show(), json!({"value": "[secret] and [secret]"}));
+}
+
+#[test]
+fn the_names_in_a_secret_text_of_json_are_no_secrets() {
+    let creds = r#"{"username": "soc-team", "outputs": {"status": "pass-word-1"}}"#;
+    let actions = r#"
+  - {id: read, action: compose, with: {inputs: "@json(parameters('creds'))"}}
+  - {id: print, action: compose, with: {inputs: {username: "a username, outputs and a status", kept: "@{actions.read.username}"}}}
+"#;
+    let records = records(actions, &json!({"creds": creds}));
+    assert_eq!(records[0]["outputs"], json!({"username": "[secret]", "outputs": {"status": "[secret]"}}));
+    assert_eq!(records[1]["outputs"], json!({"username": "a username, outputs and a status", "kept": "[secret]"}));
+}
+
+#[test]
+fn a_secret_that_is_a_word_of_records_leaves_the_record_its_keys() {
+    let actions = "\n  - {id: outputs, action: compose, with: {inputs: \"@parameters('one')\"}}\n";
+    let records = records(actions, &json!({"one": "outputs", "other": "Succeeded"}));
+    assert_eq!(records[0]["outputs"], "[secret]");
+    assert_eq!((&records[0]["name"], &records[0]["status"]), (&json!("outputs"), &json!("Succeeded")));
+}
+
+/// What a run that asks `value` of the probe comes to when its journal says that this was asked.
+fn folded(value: &str, secret: &str, recorded: &Value) -> Vec<Command> {
+    let actions = format!("\n  - {{id: ask, action: probe, with: {{value: \"{value}\"}}}}\n");
+    let source = format!("parameters: {{token: {{type: securestring}}}}\n{}", form(&actions));
+    let secrets = Arc::new(Secrets::new(vec![("token".into(), json!(secret))]));
+    let (mut machine, commands) = Machine::start(plan(load(&source)), Delivered { secrets, ..delivered(1) });
+    let Command::Perform { step, attempt, .. } = commands[0].clone() else { panic!("{commands:?}") };
+    machine.apply(Event::Started { step, attempt, at: start(), input: Input::of(&json!({"value": recorded})) })
+}
+
+#[test]
+fn a_run_goes_on_that_was_journalled_before_what_it_computed_was_a_secret() {
+    assert_eq!(folded("@{toUpper(parameters('token'))}!", "s3cret-token", &json!("S3CRET-TOKEN!")), []);
+    let commands = folded("@{toUpper(parameters('token'))}!", "s3cret-token", &json!("S3CRET-TOKEN?"));
+    let [Command::Finish { error: Some(error), .. }] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!((&error["code"], &error["recorded"]), (&json!("ReplayDiffers"), &json!({"value": "[secret]?"})));
+}
+
+#[test]
+fn a_run_goes_on_after_its_secret_was_replaced_by_a_longer_one() {
+    let value = "Basic @{base64(concat('larum:', parameters('token'), ':larum'))}";
+    for (secret, recorded) in [
+        ("s3cret-token", "Basic bGFydW06[secret]OmxhcnVt"),
+        ("s3cret-token-2", "Basic bGFydW06[secret]OmxhcnVt"),
+        ("another-t0ken", "Basic bGFydW06[secret]ps[secret]bGFydW0="),
+    ] {
+        assert_eq!(folded(value, secret, &json!(recorded)), [], "{secret}");
+    }
+    assert_ne!(folded(value, "s3cret-token", &json!("Digest bGFydW06[secret]OmxhcnVt")), []);
 }
 
 #[tokio::test]

@@ -21,11 +21,7 @@ use crate::{
 impl Machine {
     /// Writes an action's end down.
     pub(super) fn close(&mut self, plan: &Plan, at: Place, ending: Ending, out: &mut Vec<Command>) {
-        if plan.node_at(at.index).secure_outputs
-            && let Some(outputs) = &ending.outputs
-        {
-            self.learn_outputs(&outputs.value());
-        }
+        let ending = self.learned(plan, at, ending);
         let (now, early) = (self.now, !self.failed);
         self.failed |= ending.status.is_failure();
         let slot = self.slot_mut(plan, at);

@@ -20,6 +20,7 @@ use crate::{
     expression::{Key, Tree},
     limits,
     playbook::{ActionStatus, Terminate, TerminateStatus},
+    redaction::{TooMuchDerived, whatever_the_secrets},
     store::run::RunStatus,
 };
 
@@ -200,7 +201,7 @@ impl Machine {
         let id = &plan.node_at(at.index).id;
         let input = self.evaluate(plan, at, "with", with)?;
         if plan.node_at(at.index).secure_inputs {
-            self.learn(with, &input);
+            self.learn(with, &input).map_err(|fault| too_much(id, fault))?;
         }
         let input =
             shape.shape(input).map_err(|key| Box::new(Ending::failed("BadRequest", reason::missing_input(id, key))))?;
@@ -281,43 +282,40 @@ impl Machine {
                 let given: Vec<&Value> = given.iter().collect();
                 run(&given).outputs.map(|outputs| (*outputs).clone())
             };
-            tracked.follow(given, outputs, again).map_err(|fault| {
-                let fault = fault.into();
-                Box::new(Ending::failed("BadRequest", reason::invalid_template(&plan.node_at(at.index).id, &fault)))
-            })?;
+            let id = &plan.node_at(at.index).id;
+            tracked.follow(given, outputs, again).map_err(|fault| too_much(id, fault))?;
         }
         Ok(outcome)
     }
 
     /// What was computed for inputs that the author calls secure is secret from now on. What the playbook says in so many
     /// words is not, nor what the trigger delivered: both lie in the data folder in clear.
-    fn learn(&self, with: &Tree, input: &Value) {
-        let delivered = &self.trigger.info.outputs;
-        match (with, input) {
-            (Tree::Literal(_), _) => {}
-            (Tree::Template(_), value) => self.trigger.secrets.learn(value, &|text| stands_in(delivered, text)),
-            (Tree::Array(trees), Value::Array(items)) => {
-                trees.iter().zip(items).for_each(|(tree, item)| self.learn(tree, item));
-            }
-            (Tree::Object(trees), Value::Object(members)) => {
-                for (key, tree) in trees {
-                    members.get(key).into_iter().for_each(|member| self.learn(tree, member));
-                }
-            }
-            (Tree::Array(_) | Tree::Object(_), _) => {}
-        }
+    fn learn(&self, with: &Tree, input: &Value) -> Result<(), TooMuchDerived> {
+        let mut computed = Vec::new();
+        computed_in(with, input, &mut computed);
+        // All at once, because what the trigger delivered is gone through each time.
+        let computed = computed.into_iter().cloned().collect();
+        self.trigger.secrets.learn(&Value::Array(computed), &self.trigger.info.outputs)
     }
 
     /// The same for what an action returned and the author calls secure.
-    pub(super) fn learn_outputs(&self, outputs: &Value) {
+    fn learn_outputs(&self, outputs: &Value) -> Result<(), TooMuchDerived> {
         let (secrets, delivered) = (&self.trigger.secrets, &self.trigger.info.outputs);
-        let is_open = |text: &str| stands_in(delivered, text);
         let Some(headers) = outputs.get("headers").and_then(Value::as_object) else {
-            return secrets.learn(outputs, &is_open);
+            return secrets.learn(outputs, delivered);
         };
-        secrets.learn(outputs.get("body").unwrap_or(&Value::Null), &is_open);
-        for (_, value) in headers.iter().filter(|(name, _)| !is_descriptive(name)) {
-            secrets.learn(value, &is_open);
+        let headers = headers.iter().filter(|(name, _)| !is_descriptive(name)).map(|(_, value)| value.clone());
+        secrets.learn(outputs.get("body").unwrap_or(&Value::Null), delivered)?;
+        secrets.learn(&Value::Array(headers.collect()), delivered)
+    }
+
+    /// How an action ends whose outputs the author calls secure: failed, where they are too much to keep track of.
+    pub(super) fn learned(&self, plan: &Plan, at: Place, ending: Ending) -> Ending {
+        let node = plan.node_at(at.index);
+        let Some(outputs) = ending.outputs.as_ref().filter(|_| node.secure_outputs) else { return ending };
+        match self.learn_outputs(&outputs.value()) {
+            Ok(()) => ending,
+            Err(fault) => *too_much(&node.id, fault),
         }
     }
 
@@ -402,6 +400,36 @@ impl Machine {
         Input::of(&clean)
     }
 
+    /// Whether a recorded input is the one that was computed, whatever was known to be secret when it was recorded. It may
+    /// have been recorded before what stands in it counted as a secret, or with a secret that is another one by now.
+    pub(super) fn is_same(&self, computed: &Input, recorded: &Input, whole: Option<&Kept>) -> bool {
+        if computed == recorded || self.trigger.secrets.is_empty() {
+            return computed == recorded;
+        }
+        match (computed, recorded) {
+            (Input::Whole(_), Input::Whole(_)) => {
+                let [computed, recorded] = [computed, recorded].map(|input| whatever_the_secrets(self.shown(input)));
+                computed.to_string() == recorded.to_string()
+            }
+            // A hash of what only secret parameters were taken out of.
+            (_, Input::Sha256(_)) => whole.is_some_and(|whole| {
+                let whole = whole.value();
+                let mut clean = without_credentials(&whole).unwrap_or_else(|| whole.into_owned());
+                self.trigger.secrets.withhold(&mut clean);
+                Input::of(&clean) == *recorded
+            }),
+            (Input::Sha256(_), Input::Whole(_)) => false,
+        }
+    }
+
+    /// A journalled input without what is known to be secret now.
+    pub(super) fn shown(&self, input: &Input) -> Value {
+        let shown = input.show();
+        let mut clean = without_credentials(&shown).unwrap_or(shown);
+        self.trigger.secrets.redact(&mut clean);
+        clean
+    }
+
     /// Everything inside a container that is skipped or could not decide is skipped with it.
     fn skip_inside(&mut self, plan: &Plan, at: Place, out: &mut Vec<Command>) {
         for place in self.inside(plan, at) {
@@ -411,15 +439,25 @@ impl Machine {
     }
 }
 
-/// Whether a text stands in a text of `value`.
-fn stands_in(value: &Value, wanted: &str) -> bool {
-    match value {
-        Value::String(text) => text.contains(wanted),
-        Value::Number(number) => number.to_string() == wanted,
-        Value::Array(items) => items.iter().any(|item| stands_in(item, wanted)),
-        Value::Object(members) => members.values().any(|member| stands_in(member, wanted)),
-        Value::Null | Value::Bool(_) => false,
+/// The parts of an input that were computed.
+fn computed_in<'v>(with: &Tree, input: &'v Value, computed: &mut Vec<&'v Value>) {
+    match (with, input) {
+        (Tree::Literal(_), _) => {}
+        (Tree::Template(_), value) => computed.push(value),
+        (Tree::Array(trees), Value::Array(items)) => {
+            trees.iter().zip(items).for_each(|(tree, item)| computed_in(tree, item, computed));
+        }
+        (Tree::Object(trees), Value::Object(members)) => {
+            for (key, tree) in trees {
+                members.get(key).into_iter().for_each(|member| computed_in(tree, member, computed));
+            }
+        }
+        (Tree::Array(_) | Tree::Object(_), _) => {}
     }
+}
+
+fn too_much(id: &str, fault: TooMuchDerived) -> Box<Ending> {
+    Box::new(Ending::failed("BadRequest", reason::invalid_template(id, &fault.into())))
 }
 
 /// Headers of an answer that say what kind of answer it is, when it came and how it travelled.

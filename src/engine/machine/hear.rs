@@ -54,12 +54,13 @@ impl Machine {
     ) {
         let Some(place) = self.place(plan, step) else { return self.differs(plan, step, attempt, None, input, out) };
         // A live run journals only what it wants at that moment, so whatever else stands there was wanted by another program.
-        let slot = self.slot_mut(plan, place);
+        let slot = self.slot(plan, place);
         let expected = slot.work.as_ref().and_then(|work| work.journalled.as_ref());
-        if slot.phase != Phase::Running || attempt != slot.attempt() || expected != Some(input) {
+        let is_same = |expected| self.is_same(expected, input, slot.input.as_ref());
+        if slot.phase != Phase::Running || attempt != slot.attempt() || !expected.is_some_and(is_same) {
             return self.differs(plan, step, attempt, Some(place), input, out);
         }
-        slot.work().begun = Some(at);
+        self.slot_mut(plan, place).work().begun = Some(at);
     }
 
     fn finished(&mut self, plan: &Plan, step: &Step, attempt: u32, mut outcome: Outcome, out: &mut Vec<Command>) {
@@ -236,7 +237,7 @@ impl Machine {
         let hidden = node.is_some_and(|node| node.secure_inputs);
         let show = |input: Option<&Input>| match input {
             Some(_) if hidden => json!(REDACTED),
-            Some(input) => input.show(),
+            Some(input) => self.shown(input),
             None => Value::Null,
         };
         let slot = at.map(|at| self.slot(plan, at));

@@ -16,7 +16,7 @@ use crate::{
     action::ErrorInfo,
     engine::{
         plan::{Index, Plan},
-        secrets::without_credentials,
+        secrets::{Secrets, without_credentials},
     },
     limits,
     playbook::ActionStatus,
@@ -33,7 +33,7 @@ pub(super) struct ActionRecord<'m> {
     iterations: Vec<u32>,
     /// `null` while it has not ended.
     status: Option<ActionStatus>,
-    code: &'m str,
+    code: Cow<'m, str>,
     start_time: Option<String>,
     end_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ impl<'m> ActionRecord<'m> {
             name: &plan.node_at(at.index).id,
             iterations: machine.step(plan, at).iterations,
             status: slot.status,
-            code: slot.code(),
+            code: Cow::Borrowed(slot.code()),
             start_time: slot.started.or(slot.ended).map(instant),
             end_time: slot.ended.map(instant),
             tracking_id: None,
@@ -79,6 +79,29 @@ impl<'m> ActionRecord<'m> {
         }
     }
 
+    /// The record with secrets taken out of what came from outside or was computed. What Larum itself says in it, its own
+    /// keys above all, stays whatever word is a secret.
+    fn without(mut self, secrets: &Secrets) -> Self {
+        let clean = |kept: Cow<'m, Kept>| {
+            let mut value = kept.value().into_owned();
+            secrets.redact(&mut value);
+            Cow::Owned(Kept::Whole(Arc::new(value)))
+        };
+        self.inputs = self.inputs.map(clean);
+        self.outputs = self.outputs.map(clean);
+        self.code = Cow::Owned(secrets.redact_text(&self.code).into_owned());
+        if let Some(error) = &mut self.error {
+            error.code = secrets.redact_text(&error.code).into_owned();
+            error.message = secrets.redact_text(&error.message).into_owned();
+        }
+        let members =
+            self.retry_history.iter_mut().filter_map(Value::as_object_mut).flat_map(|attempt| attempt.iter_mut());
+        members
+            .filter(|(key, _)| ["code", "error"].contains(&key.as_str()))
+            .for_each(|(_, value)| secrets.redact(value));
+        self
+    }
+
     /// An action inside a loop that had no iteration.
     fn never(plan: &'m Plan, index: Index, container: Index) -> Self {
         let id = &plan.node_at(index).id;
@@ -86,7 +109,7 @@ impl<'m> ActionRecord<'m> {
             name: id,
             iterations: Vec::new(),
             status: Some(ActionStatus::Skipped),
-            code: "ActionSkipped",
+            code: Cow::Borrowed("ActionSkipped"),
             start_time: None,
             end_time: None,
             tracking_id: None,
@@ -187,7 +210,7 @@ impl Machine {
         if frames.is_empty() {
             // What is inside of loops in it did not run for the same reason.
             for index in node.subtree.clone().skip(1) {
-                self.push(&ActionRecord::never(plan, index, at.index), out);
+                self.push(ActionRecord::never(plan, index, at.index), out);
             }
         }
     }
@@ -202,20 +225,18 @@ impl Machine {
         if node.secure_outputs {
             record.outputs = record.outputs.map(|_| hidden());
         }
-        self.push(&record, out);
+        self.push(record, out);
     }
 
-    fn push(&self, record: &ActionRecord<'_>, out: &mut impl Sink) {
+    fn push(&self, record: ActionRecord<'_>, out: &mut impl Sink) {
         if out.length() > 1 {
             out.add(",");
         }
         if self.trigger.secrets.is_empty() {
-            out.add(&serde_json::to_string(record).unwrap_or_default());
+            out.add(&serde_json::to_string(&record).unwrap_or_default());
             return;
         }
-        let mut clean = serde_json::to_value(record).unwrap_or_default();
-        self.trigger.secrets.redact(&mut clean);
-        out.add(&clean.to_string());
+        out.add(&serde_json::to_string(&record.without(&self.trigger.secrets)).unwrap_or_default());
     }
 }
 
