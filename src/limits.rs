@@ -48,7 +48,7 @@ pub const RELATED_ALERTS: u64 = 150;
 pub const BODY_IN_ROW_BYTES: usize = 64 * 1024;
 /// Bytes of an effect's input that is journalled whole; above it the journal keeps its SHA-256.
 pub const JOURNALLED_INPUT_BYTES: usize = 1024 * 1024;
-/// Bytes of what a run derives from secrets and must therefore keep track of, as long as it runs.
+/// Bytes of what a run derives from secrets or has in `secure:` fields, and must therefore keep track of as long as it runs.
 pub const DERIVED_SECRET_BYTES: usize = 16 * 1024 * 1024;
 /// Events in one run's journal.
 pub const JOURNAL_EVENTS: u64 = 250_000;
