@@ -104,6 +104,10 @@ fn written<'s>(source: &'s str, span: &Range<usize>) -> &'s str {
     text.trim_end()
 }
 
+fn is_block(style: Style) -> bool {
+    matches!(style, Style::Literal | Style::Folded)
+}
+
 /// The bytes of every scalar, keys among them, in order.
 fn collect(source: &str, node: &Node, out: &mut Vec<(usize, usize)>) {
     match &node.value {
@@ -116,6 +120,8 @@ fn collect(source: &str, node: &Node, out: &mut Vec<(usize, usize)>) {
             }
         }
         _ if node.span.is_empty() => {}
+        // The text of a block may begin with a quote.
+        Value::Text(text) if is_block(text.style) => out.push((node.span.start, node.span.end)),
         _ => out.push((node.span.start, node.span.start + written(source, &node.span).len())),
     }
 }
@@ -191,13 +197,22 @@ struct Writer<'s> {
 impl<'s> Writer<'s> {
     fn write(source: &'s str, comments: Vec<Comment>, root: &Node) -> String {
         let mut writer = Self { source, comments, next: 0, out: String::new(), written: 0, kept: false };
+        let is_flow = writer.is_flow(root);
+        if is_flow {
+            writer.before(root.span.start, 0, true);
+        }
         match &root.value {
-            Value::Map(entries) if !entries.is_empty() && !writer.is_flow(root) => writer.map(entries, 0, false),
-            Value::List(items) if !items.is_empty() && !writer.is_flow(root) => writer.list(items, 0),
+            Value::Map(entries) if !entries.is_empty() && writer.line_of(root).is_none() => {
+                writer.map(entries, 0, false);
+            }
+            Value::List(items) if !items.is_empty() && writer.line_of(root).is_none() => writer.list(items, 0),
             _ => {
                 writer.before(root.span.start, 0, true);
                 writer.value(root, 0, 0);
             }
+        }
+        if is_flow {
+            writer.end(root, 0, 0);
         }
         writer.before(source.len(), 0, false);
         writer.out
@@ -234,9 +249,11 @@ impl<'s> Writer<'s> {
     fn blank(&mut self, at: usize, first: bool) {
         let start = line_start(self.source, at);
         let alone = self.source[start..at].chars().all(|c| c.is_whitespace() || c == '-');
-        let above = self.source[..start].strip_suffix('\n').map(|above| &above[line_start(above, above.len())..]);
-        let is_blank = above.is_some_and(|line| line.trim().is_empty());
-        if alone && is_blank && !first && !self.kept && !self.out.is_empty() {
+        let above = start.saturating_sub(1);
+        let above = line_start(self.source, above)..above;
+        // Spaces in a block are text.
+        let is_blank = start > 0 && above.start >= self.written && self.source[above].trim().is_empty();
+        if alone && is_blank && !first && !self.kept && !self.out.is_empty() && !self.out.ends_with("\n\n") {
             self.out.push('\n');
         }
     }
@@ -378,6 +395,7 @@ impl<'s> Writer<'s> {
             }
             Value::Map(_) | Value::List(_) => {
                 let line = self.line_of(node).unwrap_or_default();
+                self.lift(node.span.start);
                 self.space();
                 self.out.push_str(&line);
                 let mut scalars = Vec::new();
@@ -385,7 +403,7 @@ impl<'s> Writer<'s> {
                 self.written = scalars.last().map_or(self.written, |(_, end)| *end);
                 self.end_line();
             }
-            Value::Text(text) if matches!(text.style, Style::Literal | Style::Folded) => {
+            Value::Text(text) if is_block(text.style) => {
                 self.block(node, &text.value, indent);
             }
             _ => self.scalar(node, indent),
@@ -401,6 +419,7 @@ impl<'s> Writer<'s> {
     fn scalar(&mut self, node: &Node, indent: usize) {
         let text = written(self.source, &node.span);
         if !text.is_empty() {
+            self.lift(node.span.start);
             self.space();
             let mut lines = text.split('\n');
             self.out.push_str(lines.next().unwrap_or_default());
@@ -417,35 +436,82 @@ impl<'s> Writer<'s> {
         self.end_line();
     }
 
+    /// Puts comments that stand in lines of their own between a key or dash and its value, and those before them, above
+    /// the line that is being written.
+    fn lift(&mut self, start: usize) {
+        let waiting = self.comments.get(self.next..).unwrap_or_default();
+        let between = &waiting[..waiting.partition_point(|comment| comment.start < start)];
+        let Some(last) = between.iter().rposition(|comment| comment.column.is_some()) else { return };
+        let at = line_start(&self.out, self.out.len());
+        let indent: String = self.out[at..].chars().take_while(|c| *c == ' ').collect();
+        let lines: String = waiting[..=last].iter().map(|comment| format!("{indent}{}\n", comment.text)).collect();
+        self.out.insert_str(at, &lines);
+        self.next += last + 1;
+    }
+
+    /// Where the header of a block begins, after the key or dash that was written.
+    fn header(&self) -> usize {
+        let mut at = self.written;
+        loop {
+            let rest = &self.source[at..];
+            let skipped = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ':');
+            at += rest.len() - skipped.len();
+            match skipped.strip_prefix('#').map(|comment| comment.find('\n')) {
+                Some(Some(length)) => at += 1 + length,
+                _ => return at,
+            }
+        }
+    }
+
     /// Writes a `|` or `>` block; its lines keep their places relative to each other.
     fn block(&mut self, node: &Node, value: &str, indent: usize) {
-        let before = &self.source[self.written..node.span.start];
-        let line = before.trim_end().lines().next_back().unwrap_or_default();
-        let line = line.find(['|', '>']).map_or("", |at| &line[at..]);
-        let sign = if line.starts_with('|') { '|' } else { '>' };
-        let header = line.get(1..).and_then(|rest| rest.split([' ', '\t', '#']).next()).unwrap_or_default();
+        let at = self.header();
+        self.lift(at);
+        let header = self.source[at..].split([' ', '\t', '#', '\n']).next().unwrap_or_default();
         self.space();
-        self.out.push(sign);
         // How far its lines stand further in is now two.
         self.out.extend(header.chars().map(|c| if c.is_ascii_digit() { '2' } else { c }));
         self.end_line();
-        self.written = node.span.start + written(self.source, &node.span).len();
+        self.kept = header.contains('+');
+        let ends = value.len() - value.trim_end_matches('\n').len();
+        if ends == value.len() {
+            self.written = at + header.len();
+            self.out.push_str(&"\n".repeat(ends));
+            return;
+        }
+        let before = &self.source[at..node.span.start];
         let start = line_start(self.source, node.span.start);
         let blank = before[before.trim_end().len()..].matches('\n').count().saturating_sub(1);
         self.out.push_str(&"\n".repeat(blank));
         let column = node.span.start - start;
-        for line in self.source[start..node.span.end].split('\n') {
+        self.written = self.block_end(node, column);
+        for line in self.source[start..self.written].split('\n') {
             if let Some(text) = line.get(column..).filter(|text| !text.is_empty()) {
                 self.out.push_str(&" ".repeat(indent + 2));
                 self.out.push_str(text);
             }
             self.out.push('\n');
         }
-        self.kept = header.contains('+');
         if self.kept {
-            let blank = value.len() - value.trim_end_matches('\n').len();
-            self.out.push_str(&"\n".repeat(blank.saturating_sub(1)));
+            self.out.push_str(&"\n".repeat(ends.saturating_sub(1)));
         }
+    }
+
+    /// Where the last line of a block ends that says something: spaces are text where they stand behind some, or further in.
+    fn block_end(&self, node: &Node, column: usize) -> usize {
+        let mut at = node.span.end;
+        let mut end = at;
+        for (index, line) in self.source[at..].split('\n').enumerate() {
+            if !line.trim().is_empty() {
+                break;
+            }
+            at += line.len();
+            if index == 0 || line.len() > column {
+                end = at;
+            }
+            at += 1;
+        }
+        end
     }
 
     /// A flow in one line, where it was written as one, holds no comment and fits behind what stands in the line.
@@ -472,8 +538,13 @@ impl<'s> Writer<'s> {
                     if index > 0 {
                         out.push_str(", ");
                     }
-                    out.push_str(written(self.source, &entry.key_span));
-                    out.push_str(": ");
+                    let key = written(self.source, &entry.key_span);
+                    out.push_str(key);
+                    // `{a}` is a map too.
+                    let behind = &self.source[entry.key_span.start + key.len()..];
+                    if !entry.value.span.is_empty() || behind.trim_start().starts_with(':') {
+                        out.push_str(": ");
+                    }
                     if !self.flow(&entry.value, out) {
                         return false;
                     }
@@ -523,5 +594,41 @@ mod tests {
     fn blocks_keep_their_lines() {
         let messy = "a: |  # how\n       one\n         two\n\n       three\nb: >-\n # no comment\n folded\n\nc: |+\n  kept\n\n\nd: |2\n   first is further in\n  second\ne: \"quoted\n   over lines\"\nf: plain\n  over lines\n";
         insta::assert_snapshot!(format(messy).unwrap());
+    }
+
+    #[test]
+    fn blocks_that_hold_nothing_or_end_in_spaces_are_laid_out_once() {
+        for (messy, tidy) in [
+            ("a: |\nb: 1\n", "a: |\nb: 1\n"),
+            ("a: |\n\n\n# c\nb: 1\n", "a: |\n\n# c\nb: 1\n"),
+            ("b: 1\na:   |", "b: 1\na: |\n"),
+            ("b: 1\na: |+\n\n\n", "b: 1\na: |+\n\n\n"),
+            ("a: >+  # c\n\n\nb: 1\n", "a: >+  # c\n\n\nb: 1\n"),
+            ("- |-\n- >2\n- x\n", "- |-\n- >2\n- x\n"),
+            ("a: |\n    one \nb: 1\n", "a: |\n  one \nb: 1\n"),
+            ("a: |\n    one\n      \n\nb: 1\n", "a: |\n  one\n    \n\nb: 1\n"),
+            ("a: |\n \"one\" # text\nb: 1\n", "a: |\n  \"one\" # text\nb: 1\n"),
+            ("a: |2\n     \nb: 1\n", "a: |2\n     \nb: 1\n"),
+        ] {
+            assert_eq!(format(messy).as_deref(), Ok(tidy), "{messy}");
+            assert_eq!(format(tidy).as_deref(), Ok(tidy));
+        }
+    }
+
+    #[test]
+    fn a_whole_file_in_a_flow_and_comments_before_a_value_are_laid_out_once() {
+        for (messy, tidy) in [
+            ("{b, c: 1}\n", "{b, c: 1}\n"),
+            ("a: {b, c: }\n", "a: {b, c: }\n"),
+            ("{a: 1, # c\n b: 2}\n", "a: 1  # c\nb: 2\n"),
+            ("# head\n\n{ # c\n\n a: 1\n # d\n}\n# e\n", "# head\n\n# c\n\na: 1\n# d\n# e\n"),
+            ("[1, # c\n 2]\n", "- 1  # c\n- 2\n"),
+            ("with:   # one\n  # two\n  x\n", "# one\n# two\nwith: x\n"),
+            ("a:\n  -\n    # three\n    {}\n", "a:\n  # three\n  - {}\n"),
+            ("a: # one\n  # two\n  |\n  x\n", "# one\n# two\na: |\n  x\n"),
+        ] {
+            assert_eq!(format(messy).as_deref(), Ok(tidy), "{messy}");
+            assert_eq!(format(tidy).as_deref(), Ok(tidy));
+        }
     }
 }

@@ -311,6 +311,8 @@ fn scalar_span(text: &str, span: Range<usize>, style: ScalarStyle) -> Range<usiz
             let closed = text.get(span.clone()).and_then(closing_quote);
             span.start..closed.map_or(span.end, |length| span.start + length)
         }
+        // Of a key without a value in a flow, the parser gives the sign after it.
+        ScalarStyle::Plain if text[span.start..].starts_with([',', '}', ']']) => span.start..span.start,
         ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => {
             let written = text.get(span.clone()).unwrap_or_default();
             span.start..span.start + written.trim_end().len()
