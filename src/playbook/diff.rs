@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde_json::{Map, Value};
 
 use super::outline::{self, Outline, Step};
+use crate::duration;
 
 /// Characters of a value that are shown.
 const SHOWN_CHARS: usize = 100;
@@ -159,7 +160,7 @@ fn values(
     report: &mut dyn FnMut(String, Option<String>, Option<String>),
 ) {
     match (old, new) {
-        (old, new) if old == new => {}
+        (old, new) if old == new || is_one_duration(path, old, new) => {}
         // What an action waits for is one thing.
         (Some(Value::Object(old)), Some(Value::Object(new))) if path != "run_after" => {
             fields(old, new, path, &mut |path, from, to| report(path, from, to));
@@ -171,6 +172,15 @@ fn values(
         }
         (old, new) => report(path.to_owned(), old.map(shown), new.map(shown)),
     }
+}
+
+/// Whether both are the same time in other words, at a key that takes one.
+fn is_one_duration(path: &str, old: Option<&Value>, new: Option<&Value>) -> bool {
+    let keys = ["timeout", "interval", "minimum_interval", "maximum_interval", "every"];
+    let own = !path.split('.').any(|part| matches!(part, "with" | "inputs" | "variables" | "parameters"));
+    let read = |value: Option<&Value>| value.and_then(Value::as_str).and_then(duration::parse);
+    own && path.rsplit('.').next().is_some_and(|key| keys.contains(&key))
+        && read(old).is_some_and(|old| read(new) == Some(old))
 }
 
 fn shown(value: &Value) -> String {

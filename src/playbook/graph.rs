@@ -6,22 +6,19 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use super::outline::{Outline, Step};
 
-/// The picture in Mermaid's flowchart language.
+/// The picture in Mermaid's flowchart language. Its names are numbers: ids may be words of Mermaid's own or hold signs that
+/// it does not take.
 #[must_use]
 pub fn mermaid(outline: &Outline) -> String {
     let mut out = String::from("flowchart TD\n");
     let _ = writeln!(out, "  trigger([\"{}\"])", quoted(&format!("{}: {}", outline.name, outline.trigger)));
-    nodes(&outline.steps, 1, &mut out);
+    let mut names = Names::default();
+    names.nodes(&outline.steps, 1, &mut out);
     for step in outline.steps.iter().filter(|step| step.after.is_empty()) {
-        let _ = writeln!(out, "  trigger --> {}", node(&step.id));
+        let _ = writeln!(out, "  trigger --> {}", names.of(&step.id));
     }
-    arrows(&outline.steps, &mut out);
+    names.arrows(&outline.steps, &mut out);
     out
-}
-
-/// A node's name: ids may be words of Mermaid's own.
-fn node(id: &str) -> String {
-    format!("a_{}", id.to_lowercase().replace('-', "_2d"))
 }
 
 /// Text between quotes.
@@ -29,31 +26,49 @@ fn quoted(text: &str) -> String {
     text.replace('&', "#amp;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;")
 }
 
-fn nodes(steps: &[Step], level: usize, out: &mut String) {
-    let indent = "  ".repeat(level);
-    for step in steps {
-        let title = quoted(&format!("{}: {}", step.id, step.kind));
-        if step.branches.is_empty() {
-            let _ = writeln!(out, "{indent}{}[\"{title}\"]", node(&step.id));
-            continue;
-        }
-        let _ = writeln!(out, "{indent}subgraph {} [\"{title}\"]", node(&step.id));
-        for (index, (name, inner)) in step.branches.iter().enumerate() {
-            let _ = writeln!(out, "{indent}  subgraph {}_{index} [\"{}\"]", node(&step.id), quoted(name));
-            nodes(inner, level + 2, out);
-            let _ = writeln!(out, "{indent}  end");
-        }
-        let _ = writeln!(out, "{indent}end");
-    }
+/// The names of what is drawn.
+#[derive(Default)]
+struct Names {
+    /// By the ids in lower case.
+    nodes: BTreeMap<String, usize>,
+    lists: usize,
 }
 
-fn arrows(steps: &[Step], out: &mut String) {
-    for step in steps {
-        for (before, statuses) in &step.after {
-            let label = label(statuses).map(|label| format!("|{label}|")).unwrap_or_default();
-            let _ = writeln!(out, "  {} -->{label} {}", node(before), node(&step.id));
+impl Names {
+    /// An action's name, the same each time.
+    fn of(&mut self, id: &str) -> String {
+        let next = self.nodes.len();
+        format!("a{}", self.nodes.entry(id.to_lowercase()).or_insert(next))
+    }
+
+    fn nodes(&mut self, steps: &[Step], level: usize, out: &mut String) {
+        let indent = "  ".repeat(level);
+        for step in steps {
+            let title = quoted(&format!("{}: {}", step.id, step.kind));
+            let name = self.of(&step.id);
+            if step.branches.is_empty() {
+                let _ = writeln!(out, "{indent}{name}[\"{title}\"]");
+                continue;
+            }
+            let _ = writeln!(out, "{indent}subgraph {name} [\"{title}\"]");
+            for (branch, inner) in &step.branches {
+                let _ = writeln!(out, "{indent}  subgraph l{} [\"{}\"]", self.lists, quoted(branch));
+                self.lists += 1;
+                self.nodes(inner, level + 2, out);
+                let _ = writeln!(out, "{indent}  end");
+            }
+            let _ = writeln!(out, "{indent}end");
         }
-        step.branches.iter().for_each(|(_, inner)| arrows(inner, out));
+    }
+
+    fn arrows(&mut self, steps: &[Step], out: &mut String) {
+        for step in steps {
+            for (before, statuses) in &step.after {
+                let label = label(statuses).map(|label| format!("|{label}|")).unwrap_or_default();
+                let _ = writeln!(out, "  {} -->{label} {}", self.of(before), self.of(&step.id));
+            }
+            step.branches.iter().for_each(|(_, inner)| self.arrows(inner, out));
+        }
     }
 }
 

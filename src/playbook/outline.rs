@@ -75,10 +75,11 @@ fn step(item: &Map<String, Value>, above: Option<&Step>) -> Step {
     }
     if let Some(Value::Array(cases)) = fields.shift_remove("cases") {
         for case in &cases {
-            let name = case["case"].as_str().map_or_else(|| case["case"].to_string(), str::to_owned);
-            branches
-                .push((format!("case {name}"), case["do"].as_array().map(|items| steps(items)).unwrap_or_default()));
+            let inner = case["do"].as_array().map(|items| steps(items)).unwrap_or_default();
+            branches.push((format!("case {}", case["case"]), inner));
         }
+        // A case without actions counts too: for its value the default is not taken.
+        fields.insert("cases".to_owned(), cases.iter().map(|case| case["case"].clone()).collect());
     }
     if let Some(Value::Array(items)) = fields.shift_remove("default") {
         branches.push(("default".to_owned(), steps(&items)));
@@ -86,13 +87,15 @@ fn step(item: &Map<String, Value>, above: Option<&Step>) -> Step {
     Step { id, kind, after, fields, branches }
 }
 
-/// A text or a list of texts.
+/// A status or a list of them, in an order that says nothing.
 fn list(value: &Value) -> Vec<String> {
     let items = match value {
         Value::Array(items) => items.as_slice(),
         one => std::slice::from_ref(one),
     };
-    items.iter().filter_map(Value::as_str).map(str::to_lowercase).collect()
+    let mut statuses: Vec<String> = items.iter().filter_map(Value::as_str).map(str::to_lowercase).collect();
+    statuses.sort();
+    statuses
 }
 
 /// What an action waits for, as it would be written.
