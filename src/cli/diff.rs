@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Exit;
+use super::{Exit, data};
 use crate::{
     diagnostic::Faults,
     playbook::{Outline, changes},
@@ -22,8 +22,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Exit {
     let (Some(old), Some(new)) = (outline(&args.old), outline(&args.new)) else { return Exit::WrongUsage };
     let changes = changes(&old, &new);
-    for change in &changes {
-        println!("{change}");
+    let lines: String = changes.iter().map(|change| format!("{change}\n")).collect();
+    if let Err(error) = data::print(&lines) {
+        eprintln!("error: {error}");
+        return Exit::WorldFailed;
     }
     if changes.is_empty() { Exit::Done } else { Exit::InputAtFault }
 }

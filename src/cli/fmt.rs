@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ConfigArgs, Exit, config};
+use super::{ConfigArgs, Exit, config, data};
 use crate::{playbook, yaml};
 
 /// Lays out playbooks, their tests and `larum.yaml`: two spaces a level, comments kept, nothing said otherwise.
@@ -47,7 +47,10 @@ pub fn run(args: &Args) -> Exit {
     for path in files {
         match lay_out(&path, args.check) {
             Ok(true) => {
-                println!("{}", yaml::file_name(&path));
+                if let Err(error) = data::print(&format!("{}\n", yaml::file_name(&path))) {
+                    eprintln!("error: {error}");
+                    exit = Exit::WorldFailed;
+                }
                 if args.check {
                     exit = exit.max(Exit::InputAtFault);
                 }

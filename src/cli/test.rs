@@ -10,7 +10,7 @@ use std::{
 
 use notify::{RecursiveMode, Watcher};
 
-use super::{ConfigArgs, Exit, Output};
+use super::{ConfigArgs, Exit, Output, data};
 use crate::{
     playbook,
     testing::{Loader, Report},
@@ -155,7 +155,9 @@ fn watch(args: &Args, paths: &[PathBuf], templates: Option<&Path>) -> notify::Re
     }
     while told.recv().is_ok() {
         while told.recv_timeout(SETTLE).is_ok() {}
-        println!();
+        if data::print("\n").is_err() {
+            return Ok(());
+        }
         once(args, paths, templates);
     }
     Ok(())
