@@ -32,7 +32,11 @@ fn says(site: &Site, ports: &[(u16, &str)]) -> (Option<i32>, String) {
 }
 
 fn untimed(line: &str) -> String {
-    match line.find(" (0.") {
+    match line
+        .match_indices(" (")
+        .map(|(place, _)| place)
+        .find(|place| line[place + 2..].starts_with(|c: char| c.is_ascii_digit()))
+    {
         Some(place) => format!("{}\n", &line[..place]),
         None => line.to_owned(),
     }

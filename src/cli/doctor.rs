@@ -15,8 +15,9 @@ use crate::{
     secret::Vault,
 };
 
-/// Tries the data folder, the addresses and every connection, and says what is wrong and what to do. Changes nothing: no
-/// mail is marked, moved or sent.
+/// Tries the data folder, the addresses and every connection, and says what is wrong and what to do. No mail is marked,
+/// moved or sent; a folder whose mails a playbook marks or moves is opened for changes (IMAP SELECT), as `serve` does, so
+/// that its mails are no longer `\Recent`. Where files must be written, an empty one is made and removed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

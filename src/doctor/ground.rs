@@ -1,10 +1,10 @@
 //! What Larum itself stands on: the data folder and its addresses.
 
-use std::{fs, io, net::SocketAddr};
+use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 
-use super::Finding;
+use super::{Finding, written};
 use crate::{config::Config, server::Certificates};
 
 /// The data folder, the certificate, the addresses.
@@ -30,14 +30,10 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
 
 fn data(config: &Config) -> Finding {
     let about = format!("data folder {}", config.data.display());
-    if !config.data.exists() {
-        return Finding::well(&about, "it is not there yet; the first start makes it");
-    }
-    // A name no part of Larum uses, taken away at once.
-    let probe = config.data.join(".doctor");
-    let written = fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe));
-    match written {
-        Ok(()) => Finding::well(&about, "it can be written"),
+    let found =
+        if config.data.exists() { "it can be written" } else { "it is not there yet; the first start makes it" };
+    match written(&config.data) {
+        Ok(()) => Finding::well(&about, found),
         Err(error) => {
             Finding::broken(&about, format!("it cannot be written: {error}"), "give it to the user that runs Larum")
         }

@@ -1,8 +1,8 @@
 //! Mailboxes: whether one can log in, open what playbooks read, and do to mails what playbooks do to them.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use super::{Finding, secret_advice};
+use super::{Finding, secret_advice, written};
 use crate::{
     config::Imap,
     playbook::{Playbook, Trigger},
@@ -120,19 +120,20 @@ fn advice(error: &ImapError) -> String {
     }
 }
 
-/// `writable` is what must be writable, for mails are moved from `new/` to `cur/`.
-pub(super) fn maildir(about: &str, root: &Path, used: &FolderUse, writable: &Path) -> Finding {
+/// Mails are moved from `new/` to `cur/`, so the folder must be writable too.
+pub(super) fn maildir(about: &str, root: &Path, used: &FolderUse) -> Finding {
+    let let_in = "let the user that runs Larum read and write it: mails are moved from new/ to cur/";
     match probe::maildir(root, &used.folder) {
-        Ok(None) => Finding::well(about, format!("{} is not there yet; `serve` makes it", root.display())),
-        Ok(Some(waiting)) => {
-            let read_only = fs::metadata(writable).is_ok_and(|found| found.permissions().readonly());
-            let found = format!("{}: {waiting} waiting in {}", root.display(), used.folder);
-            if read_only {
-                let advice = "Larum moves mails from new/ to cur/: let the user that runs it write there";
-                return Finding::broken(about, format!("{found}, and the folder is read-only"), advice);
+        Ok(waiting) => {
+            let found = match waiting {
+                Some(waiting) => format!("{}: {waiting} waiting in {}", root.display(), used.folder),
+                None => format!("{} is not there yet; `serve` makes it", root.display()),
+            };
+            match written(&root.join("tmp")) {
+                Ok(()) => Finding::well(about, found),
+                Err(error) => Finding::broken(about, format!("{found}, but it cannot be written: {error}"), let_in),
             }
-            Finding::well(about, found)
         }
-        Err(error) => Finding::broken(about, error.to_string(), "let the user that runs Larum read and write it"),
+        Err(error) => Finding::broken(about, error.to_string(), let_in),
     }
 }

@@ -6,7 +6,7 @@ mod mailbox;
 mod outgoing;
 mod service;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
@@ -77,12 +77,7 @@ impl Doctor<'_> {
         let named = self.config.connections.iter().map(|(name, connection)| self.connection(name, connection));
         findings.extend(join_all(named).await.into_iter().flatten());
         for used in mailbox::folders(self.playbooks, &embedded) {
-            findings.push(mailbox::maildir(
-                "embedded maildir",
-                &embedded_maildir(&self.config.data),
-                &used,
-                &self.config.data,
-            ));
+            findings.push(mailbox::maildir("embedded maildir", &embedded_maildir(&self.config.data), &used));
         }
         findings.extend(self.parameters());
         findings
@@ -97,7 +92,7 @@ impl Doctor<'_> {
                 if folders.is_empty() {
                     folders.push(mailbox::inbox());
                 }
-                let look = |used| mailbox::maildir(&about, &maildir.path, used, &maildir.path);
+                let look = |used| mailbox::maildir(&about, &maildir.path, used);
                 folders.iter().map(look).collect()
             }
             Connection::Smtp(smtp) => vec![outgoing::smtp(&about, smtp).await],
@@ -135,6 +130,14 @@ fn secret(about: &str, read: Result<(), SecretError>, well: &str) -> Finding {
         Ok(()) => Finding::well(about, well),
         Err(error) => Finding::broken(about, error.to_string(), secret_advice(&error)),
     }
+}
+
+/// Whether this user can make files in a folder, or where there is none yet, in what it would be made in. The rights of a
+/// folder do not say it: they may be another user's, or the file system's.
+fn written(folder: &Path) -> io::Result<()> {
+    let there = folder.ancestors().find(|folder| folder.exists());
+    let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".doctor").tempfile_in(there)?.close()
 }
 
 /// What to do about a secret that cannot be read.

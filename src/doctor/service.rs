@@ -26,7 +26,7 @@ pub(super) async fn http(doctor: &Doctor<'_>, about: &str, http: &Http) -> Findi
     let outcome = probe::http(&doctor.clients, &doctor.vault, http, doctor.now).await;
     let url = &http.base_url;
     match status(&outcome) {
-        None => Finding::broken(about, unanswered(&outcome), unreachable()),
+        None => Finding::broken(about, unanswered(&outcome), advice(&outcome, "`token_url`")),
         Some(status @ (401 | 403)) => {
             let found = format!("GET {url} was answered {status}");
             let advice = if http.authentication.is_some() {
@@ -50,7 +50,7 @@ pub(super) async fn sentinel(doctor: &Doctor<'_>, about: &str, sentinel: &Sentin
     let outcome = probe::sentinel(&doctor.clients, &doctor.vault, sentinel, doctor.now).await;
     let workspace = &sentinel.workspace.name;
     let Some(status) = status(&outcome) else {
-        return Finding::broken(about, unanswered(&outcome), unreachable());
+        return Finding::broken(about, unanswered(&outcome), advice(&outcome, "`tenant_id`"));
     };
     let found = format!("listing the incidents of {workspace} was answered {status}");
     match status {
@@ -78,6 +78,12 @@ pub(super) async fn sentinel(doctor: &Doctor<'_>, about: &str, sentinel: &Sentin
     }
 }
 
-fn unreachable() -> &'static str {
+/// What to do where there was no answer; `issuer` is the key that says who gives tokens.
+fn advice(outcome: &Outcome, issuer: &str) -> String {
+    // Who gives tokens answered, and refused one.
+    if outcome.code == "AuthenticationFailed" && !outcome.retryable {
+        return format!("no token was given: check `client_id`, `client_secret` (it may have expired) and {issuer}");
+    }
     "check the address, that the firewall lets this machine out, and that a private address is in `allow_networks`"
+        .to_owned()
 }

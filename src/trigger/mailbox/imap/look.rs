@@ -1,4 +1,4 @@
-//! A look at folders that leaves everything in them as it is.
+//! A look at folders that leaves everything in them as it is, but for `\Recent`.
 
 use super::{connect::connect, error::ImapError};
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
     },
 };
 
-/// Logs in once and opens each folder: for changes where playbooks make some, or else for reading only.
+/// Logs in once and opens each folder: for changes where playbooks make some, or else for reading only. Only a folder opened
+/// for changes tells whether they are allowed; the server then takes `\Recent` from its mails (RFC 3501, 6.3.1).
 ///
 /// # Errors
 /// When nobody can log in; a folder that cannot be opened has its own.
