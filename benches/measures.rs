@@ -20,6 +20,8 @@ mod process;
 mod runs;
 #[path = "measures/start.rs"]
 mod start;
+#[path = "measures/tests.rs"]
+mod tests;
 #[path = "measures/web.rs"]
 mod web;
 
@@ -69,8 +71,9 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.contains(want.as_str()));
     println!("{:<44} {:>8}  {:<14} {:<5}  figures", "measure", "value", "promise", "");
-    let sections: [(&str, Section); 8] = [
+    let sections: [(&str, Section); 9] = [
         ("start", start::rows),
+        ("tests", tests::rows),
         ("machine", machine::rows),
         ("loops", loops::rows),
         ("language", language::rows),

@@ -97,7 +97,9 @@ async fn tried(
             // Newest first, as they are listed.
             for run in runs.remove(&event.event).into_iter().flatten().rev() {
                 if backtest.needs(&run.version) {
-                    backtest.know(&run.version, store.version(&run.version).await?.as_ref());
+                    let version = store.version(&run.version).await?;
+                    let known = backtest.know(&run.version, version.as_ref());
+                    known.map_err(|error| Fault::Input(error.to_string()))?;
                 }
                 // A run that was asked for again says nothing of what the trigger took.
                 those.extend(store.load_run(run.run).await?.filter(|run| run.origin.is_none()));

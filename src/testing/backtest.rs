@@ -9,20 +9,21 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     case::{Answer, Answers, Says},
     delivery::{Delivery, Event, Start, kind},
     differ::{Changed, changes},
     driver,
-    found::{Found, keeps_inputs, run_status},
+    found::{Found, Record, keeps_inputs, run_status},
     past::Past,
     play::{Name, Play},
-    subject::{Subject, kind_of, run_of},
+    subject::{Subject, Untried, kind_of, run_of, secrets},
 };
 use crate::{
     action::{ACTIONS, Outcome},
-    engine::{Event as Learned, Live, Plan, journal, versions},
+    engine::{Event as Learned, Live, Plan, Secrets, journal, versions},
     playbook::Playbook,
     secret::Vault,
     store::{
@@ -57,7 +58,13 @@ pub struct Backtest {
     subject: Subject,
     vault: Vault,
     /// Versions that runs followed, or why they cannot be followed any more.
-    plans: HashMap<String, Result<Arc<Plan>, String>>,
+    plans: HashMap<String, Result<Followed, String>>,
+}
+
+/// A version that runs followed, with the secrets that larum.yaml has for it now.
+struct Followed {
+    plan: Arc<Plan>,
+    secrets: Arc<Secrets>,
 }
 
 impl Backtest {
@@ -74,12 +81,20 @@ impl Backtest {
     }
 
     /// Makes a version known that runs followed; `None` when the store has it no more.
-    pub fn know(&mut self, version: &str, stored: Option<&Version>) {
+    ///
+    /// # Errors
+    /// When it has a secret parameter that cannot be read.
+    pub fn know(&mut self, version: &str, stored: Option<&Version>) -> Result<(), Untried> {
         let plan = match stored {
             Some(stored) => versions::of_version(stored, ACTIONS).map(Arc::new).map_err(|error| error.to_string()),
             None => Err(format!("version {version} of its playbook is not in the store")),
         };
-        self.plans.insert(version.to_owned(), plan);
+        let followed = match plan {
+            Ok(plan) => Ok(Followed { secrets: secrets(&plan, &self.subject.config)?, plan }),
+            Err(because) => Err(because),
+        };
+        self.plans.insert(version.to_owned(), followed);
+        Ok(())
     }
 
     /// Tries an event, with the runs of the playbook that came of it, oldest first. `None` when it concerns the playbook
@@ -88,9 +103,10 @@ impl Backtest {
     pub fn event(&self, event: StoredEvent, runs: &[StoredRun]) -> Option<EventTried> {
         let StoredEvent { event: id, feed, kind, at, summary, outputs, resembles } = event;
         let stored = |playbook: &Playbook| Event::stored(playbook, &feed, &kind, &summary, outputs.clone());
-        let plan_of = |run: &StoredRun| self.plans.get(&run.version)?.as_ref().ok();
-        let followed = runs.first().and_then(plan_of).map(|plan| stored(&plan.playbook));
-        let known = match followed {
+        let followed = |run: &StoredRun| self.plans.get(&run.version)?.as_ref().ok();
+        let plan_of = |run: &StoredRun| followed(run).map(|followed| &followed.plan);
+        let taken = runs.first().and_then(plan_of).map(|plan| stored(&plan.playbook));
+        let known = match taken {
             // Its trigger did not take it even then: a person, a rule or another playbook asked for the run.
             Some(then) if then.as_ref().is_none_or(Event::is_refused) => {
                 Some(Event::asked_for(&kind, &summary, outputs.clone()))
@@ -104,7 +120,12 @@ impl Backtest {
             event: id,
             at,
             kind,
-            summary: self.subject.secrets.redact_text(&summary).into_owned(),
+            summary: runs
+                .iter()
+                .filter_map(followed)
+                .fold(self.subject.secrets.redact_text(&summary).into_owned(), |text, followed| {
+                    followed.secrets.redact_text(&text).into_owned()
+                }),
             runs: runs.iter().map(|run| run.run).collect(),
             differences: Vec::new(),
             unrecorded: Vec::new(),
@@ -153,8 +174,8 @@ impl Backtest {
         if matches!(run.status, RunStatus::Waiting | RunStatus::Running | RunStatus::Suspended) {
             return Err("its run has not ended".to_owned());
         }
-        let plan = match self.plans.get(&run.version) {
-            Some(Ok(plan)) => plan,
+        let Followed { plan, secrets } = match self.plans.get(&run.version) {
+            Some(Ok(followed)) => followed,
             Some(Err(error)) => return Err(error.clone()),
             None => return Err(format!("version {} of its playbook is not known", run.version)),
         };
@@ -167,13 +188,13 @@ impl Backtest {
         let then = Play {
             name,
             plan: plan.clone(),
+            secrets: secrets.clone(),
             past: Past::new(learned.clone()),
             ..self.subject.play(run.started, then_delivered(plan, run, &start, nth))
         };
         let then = driver::run(&then, false);
-        if then.status != run_status(run.status) || !then.unrecorded.is_empty() {
-            let (was, is) = (run_status(run.status), then.status);
-            return Err(format!("what is kept of its run does not say how it came about ({was} then, {is} now)"));
+        if let Some(unlike) = unlike(run, &then) {
+            return Err(format!("what is kept of its run does not say how it came about ({unlike})"));
         }
         // An answer belongs to an action of the same type only.
         let same = |id: &str| {
@@ -194,8 +215,46 @@ impl Backtest {
             past: Past::new(learned),
             ..self.subject.play(run.started, delivery)
         };
-        Ok((then, driver::run(&now, false)))
+        let now = driver::run(&now, false);
+        // What is a secret on one side is none to be shown on the other.
+        Ok((then.without_secrets(&self.subject.secrets), now.without_secrets(secrets)))
     }
+}
+
+/// In what a run that is played again is unlike what is kept of it: a secret, this Larum or a stored version may have
+/// changed since, and then it is not what happened.
+fn unlike(run: &StoredRun, again: &Found) -> Option<String> {
+    let was = run_status(run.status);
+    if again.status != was {
+        return Some(format!("{was} then, {} now", again.status));
+    }
+    if let Some(step) = again.unrecorded.first() {
+        return Some(format!("'{step}' was not begun then"));
+    }
+    if let Some(step) = again.given_otherwise.first() {
+        return Some(format!("'{step}' was given other inputs then"));
+    }
+    let records = run.actions.as_ref().and_then(Value::as_array).into_iter().flatten().map(Record::of);
+    let mut kept: BTreeMap<String, Record> = records.map(|record| (record.step(), record)).collect();
+    for record in &again.records {
+        let step = record.step();
+        match kept.remove(&step) {
+            Some(then) if (then.status, &then.code) != (record.status, &record.code) => {
+                let (was, is) = (line(&then), line(record));
+                return Some(format!("'{step}' was {was} then, is {is} now"));
+            }
+            Some(then) if then.inputs != record.inputs => {
+                return Some(format!("'{step}' was given other inputs then"));
+            }
+            Some(_) => {}
+            None => return Some(format!("'{step}' is in no record")),
+        }
+    }
+    kept.keys().next().map(|step| format!("'{step}' ended then, and is not reached now"))
+}
+
+fn line(record: &Record) -> String {
+    format!("{} {}", record.status, record.code)
 }
 
 /// What a run was started with.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     action::{self, Child, EffectKind, Identity, Nature, Outcome, Performed, Rehearsal, RunInfo},
-    engine::{Event, Step, fallback, journal},
+    engine::{Event, Input, Step, fallback, journal},
     limits,
     playbook::ActionStatus,
     secret::Vault,
@@ -43,6 +43,8 @@ struct Driver<'p> {
     past: Past,
     /// Steps that the past knows nothing of.
     unrecorded: Vec<String>,
+    /// Steps that were given something else in the past.
+    given_otherwise: Vec<String>,
     /// What a replay made otherwise, and what went wrong beside the run.
     faults: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl<'p> Driver<'p> {
             crash,
             past: play.past.clone(),
             unrecorded: Vec::new(),
+            given_otherwise: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -137,6 +140,13 @@ impl<'p> Driver<'p> {
         let name = step.to_string();
         if self.play.answers.of(step).is_empty() && !self.unrecorded.contains(&name) {
             self.unrecorded.push(name);
+        }
+    }
+
+    /// Notes a step that was given something else in the past.
+    fn is_given(&mut self, step: &Step, now: &Input, then: &Input) {
+        if now != then {
+            self.given_otherwise.push(step.to_string());
         }
     }
 
@@ -311,13 +321,15 @@ impl<'p> Driver<'p> {
             wanted.cloned()
         };
         let event = match event {
-            Event::Started { step, attempt, .. } => match wanted(self, &step, attempt) {
+            Event::Started { step, attempt, input, .. } => match wanted(self, &step, attempt) {
                 Some(wanted) => {
+                    self.is_given(&step, &wanted.journalled, &input);
                     self.world.begun(wanted.action, &wanted.step, &wanted.input);
                     started(&wanted, at)
                 }
                 None => {
                     let Some(call) = self.state.calls.iter().find(|call| call.step == step).cloned() else { return };
+                    self.is_given(&step, &call.journalled, &input);
                     self.world.child(&call.step, &call.child);
                     begun(&call, at)
                 }
@@ -417,6 +429,7 @@ impl<'p> Driver<'p> {
             lasts: self.state.machine.now() - self.play.now,
             faults: self.faults,
             unrecorded: self.unrecorded,
+            given_otherwise: self.given_otherwise,
             trace: self.state.machine.take_trace(),
         }
         .without_secrets(&secrets)

@@ -36,6 +36,8 @@ pub(super) struct Found {
     pub(super) faults: Vec<String>,
     /// Of a run with a past, the steps that had none: they are answered as if everything went well.
     pub(super) unrecorded: Vec<String>,
+    /// Of a run with a past, the steps that were given something else then.
+    pub(super) given_otherwise: Vec<String>,
     /// How fields came about, where the run was traced.
     pub(super) trace: Vec<Evaluated>,
 }
@@ -117,6 +119,7 @@ impl Found {
             lasts: TimeDelta::zero(),
             faults: Vec::new(),
             unrecorded: Vec::new(),
+            given_otherwise: Vec::new(),
             trace: Vec::new(),
         }
     }

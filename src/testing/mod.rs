@@ -39,4 +39,4 @@ pub use dry_run::{DryRun, Field, Given, Source, Tried};
 pub use place::Written;
 pub use read::{Loader, schema};
 pub use report::{CaseReport, Report, SuiteReport};
-pub use subject::Subject;
+pub use subject::{Subject, Untried};

@@ -13,6 +13,15 @@ use crate::{
     playbook::{Loaded, Playbook},
 };
 
+/// Why a working copy cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum Untried {
+    #[error(transparent)]
+    UnknownAction(#[from] UnknownAction),
+    #[error("{0}")]
+    UnreadableSecret(String),
+}
+
 /// A working copy with what larum.yaml says for it.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -25,11 +34,10 @@ impl Subject {
     /// The working copy of a playbook. Its secret parameters are read, so that they can be kept out of what is shown.
     ///
     /// # Errors
-    /// When it has an action that this Larum does not know.
-    pub fn new(loaded: Loaded, config: Arc<Config>) -> Result<Self, UnknownAction> {
-        let playbook = Arc::new(loaded.playbook);
-        let secrets = Arc::new(versions::secrets(&playbook, &config));
-        let plan = Arc::new(versions::of_bundle(playbook, &loaded.bundle, ACTIONS)?);
+    /// When it has an action that this Larum does not know, or a secret parameter that cannot be read.
+    pub fn new(loaded: Loaded, config: Arc<Config>) -> Result<Self, Untried> {
+        let plan = Arc::new(versions::of_bundle(Arc::new(loaded.playbook), &loaded.bundle, ACTIONS)?);
+        let secrets = secrets(&plan, &config)?;
         Ok(Self { plan, secrets, config })
     }
 
@@ -47,6 +55,14 @@ impl Subject {
     pub(super) fn play(&self, now: DateTime<Utc>, delivery: Delivery) -> Play {
         let play = Play::new(self.plan.clone(), self.secrets.clone(), now, delivery);
         Play { config: self.config.clone(), ..play }
+    }
+}
+
+/// The secret parameters of a plan.
+pub(super) fn secrets(plan: &Plan, config: &Config) -> Result<Arc<Secrets>, Untried> {
+    match versions::unreadable_secret(config, plan) {
+        Some(fault) => Err(Untried::UnreadableSecret(fault)),
+        None => Ok(Arc::new(versions::secrets(&plan.playbook, config))),
     }
 }
 

@@ -3,9 +3,13 @@
 use std::{
     collections::BTreeSet,
     fs,
+    net::TcpListener,
     path::Path,
     process::Command,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -103,11 +107,14 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 fn backtest(folder: &Path, args: &[&str]) -> String {
-    let out =
-        Command::new(env!("CARGO_BIN_EXE_larum")).arg("backtest").args(args).current_dir(folder).output().unwrap();
-    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
-    assert_eq!(out.status.code(), Some(0), "{text}");
+    let (code, text) = larum(folder, "backtest", args);
+    assert_eq!(code, Some(0), "{text}");
     text
+}
+
+fn larum(folder: &Path, command: &str, args: &[&str]) -> (Option<i32>, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_larum")).arg(command).args(args).current_dir(folder).output().unwrap();
+    (out.status.code(), String::from_utf8([out.stdout, out.stderr].concat()).unwrap())
 }
 
 fn data(folder: &Path, playbook: &str) -> Value {
@@ -263,4 +270,125 @@ fn a_run_that_was_asked_for_by_hand_is_compared_whatever_the_trigger_listens_to(
     write(here, "report.yaml", &REPORT.replace("'High'", "'Low'"));
     let told = data(here, "report");
     assert_eq!(told["differences"], json!({"incidents.create.severity": 1, "mails.acknowledge.body": 1}), "{told:#}");
+}
+
+/// A playbook that goes by a secret too short to be taken out of anything.
+const BY_SECRET: &str = r#"name: report
+parameters: {token: {type: securestring}}
+trigger: {manual: {}}
+actions:
+  - id: create
+    action: create_incident
+    with: {title: Report, severity: "@if(equals(parameters('token'),'no'),'High','Low')"}
+  - {id: chosen, action: compose, with: {inputs: "@if(equals(parameters('token'),'no'),'High','Low')"}}
+"#;
+
+/// A folder in which the playbook ran twice with the token `yes`.
+fn ran_twice_by(playbook: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(here, "report.yaml", playbook);
+    fs::write(here.join("larum.yaml"), "parameters: {report: {token: {file: token}}}\n").unwrap();
+    fs::write(here.join("token"), "yes").unwrap();
+    fs::write(here.join("event.json"), "{}").unwrap();
+    for _ in 0..2 {
+        let (code, text) = larum(here, "run", &["report", "--event", "event.json", "--data", "larum-data"]);
+        assert_eq!(code, Some(0), "{text}");
+    }
+    folder
+}
+
+fn reasons(told: &Value) -> Vec<&str> {
+    told["different"].as_array().unwrap().iter().filter_map(|event| event["not_compared"].as_str()).collect()
+}
+
+#[test]
+fn what_comes_out_otherwise_because_a_secret_was_rotated_is_not_taken_for_what_happened() {
+    let actions: Vec<&str> = BY_SECRET.split("  - ").collect();
+    let head = actions[0];
+    for (action, step) in [(actions[1], "create"), (actions[2], "chosen")] {
+        let folder = ran_twice_by(&format!("{head}  - {action}"));
+        let same = data(folder.path(), "report");
+        assert_eq!(json!([same["as_before"], same["not_compared"]]), json!([2, 0]), "{same:#}");
+        fs::write(folder.path().join("token"), "no").unwrap();
+        let rotated = data(folder.path(), "report");
+        let because =
+            format!("what is kept of its run does not say how it came about ('{step}' was given other inputs then)");
+        assert_eq!(reasons(&rotated), [&*because, &*because], "{rotated:#}");
+        assert_eq!(json!([rotated["differ"], rotated["as_before"]]), json!([0, 0]));
+    }
+}
+
+#[test]
+fn a_playbook_whose_secret_parameter_is_renamed_is_compared_with_the_secret_of_then() {
+    let folder = ran_twice_by(BY_SECRET);
+    let here = folder.path();
+    write(here, "report.yaml", &BY_SECRET.replace("token", "key").replace("'Low'", "'Medium'"));
+    fs::write(here.join("larum.yaml"), "parameters: {report: {token: {file: token}, key: {file: key}}}\n").unwrap();
+    fs::write(here.join("key"), "yes").unwrap();
+    let told = data(here, "report");
+    assert_eq!(told["differences"], json!({"incidents.create.severity": 2}), "{told:#}");
+    fs::remove_file(here.join("token")).unwrap();
+    let (code, text) = larum(here, "backtest", &["report"]);
+    let expected = "error: the secret parameter 'token' of playbook 'report' cannot be read: ";
+    assert!(code == Some(1) && text.contains(expected), "{code:?} {text}");
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_named_before_anything_is_tried() {
+    let folder = ran_twice_by(BY_SECRET);
+    fs::remove_file(folder.path().join("token")).unwrap();
+    let expected = "error: the secret parameter 'token' of playbook 'report' cannot be read: ";
+    for (command, args) in
+        [("run", &["report", "--event", "event.json", "--dry-run"][..]), ("backtest", &["report", "--since", "1h"])]
+    {
+        let (code, text) = larum(folder.path(), command, args);
+        assert!(code == Some(1) && text.contains(expected), "{code:?} {text}");
+    }
+}
+
+/// Counts who connects and hangs up on them.
+fn counted() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    std::thread::spawn(move || listener.incoming().for_each(|_| drop(counter.fetch_add(1, Ordering::SeqCst))));
+    (address, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_calls_nobody_and_sends_no_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let ((web, called), (smtp, mailed)) = (counted(), counted());
+    let calls = |path: &str| {
+        format!(
+            "{REPORT}  - {{id: call, action: http, retry: {{policy: none}}, with: {{method: POST, url: 'http://{web}/{path}'}}}}\n"
+        )
+    };
+    write(here, "report.yaml", &calls("then"));
+    take(here, (0..3).map(numbered)).await;
+    // The listener works: in earnest it was called.
+    assert!(called.swap(0, Ordering::SeqCst) >= 3);
+    let server = format!(
+        "connections: {{out: {{smtp: {{host: {}, port: {}, tls: none, from: larum@example.org}}}}}}\n",
+        smtp.ip(),
+        smtp.port()
+    );
+    fs::write(here.join("larum.yaml"), server).unwrap();
+    let before = kept(here).await;
+    let more = calls("now").replace("Severity ", "It is of severity ")
+        + "  - {id: again, action: send_email, run_after: {call: [succeeded, failed]}, with: {to: 'a@example.com', subject: New, body: New}}\n"
+        + &format!(
+            "  - {{id: ask, action: http, run_after: {{call: [succeeded, failed]}}, with: {{url: 'http://{web}/new'}}}}\n"
+        );
+    for playbook in [calls("then"), more] {
+        write(here, "report.yaml", &playbook);
+        let told = data(here, "report");
+        assert_eq!(json!([told["events"], told["not_compared"]]), json!([3, 0]), "{told:#}");
+        let all = (called.load(Ordering::SeqCst), mailed.load(Ordering::SeqCst));
+        assert_eq!(all, (0, 0), "a backtest connects to nobody");
+    }
+    assert_eq!(kept(here).await, before, "a backtest performs nothing");
 }

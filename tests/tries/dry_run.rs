@@ -145,3 +145,19 @@ fn the_newest_mails_of_a_maildir_are_tried_where_they_lie() {
     let expected = "error: the mailbox other cannot be read: larum.yaml has no connection of this name\n";
     assert_eq!((code, text.as_str()), (Some(3), expected));
 }
+
+#[test]
+fn why_a_field_has_no_value_is_not_told_of_an_action_that_keeps_its_inputs_to_itself() {
+    let folder = folder();
+    let playbook = "name: report\ntrigger: {manual: {}}\nactions:\n\
+        \x20 - {id: hidden, action: compose, secure: [inputs], with: {inputs: \"@int(trigger.code)\"}}\n";
+    fs::write(folder.path().join("report.yaml"), playbook).unwrap();
+    fs::write(folder.path().join("larum.yaml"), "playbooks: [report.yaml]\n").unwrap();
+    fs::write(folder.path().join("event.json"), r#"{"code": "door-4711"}"#).unwrap();
+    for output in ["text", "json"] {
+        let args = ["run", "report", "--event", "event.json", "--dry-run", "--output", output];
+        let (code, text) = larum(folder.path(), &args);
+        assert!(code == Some(1) && text.contains("[secret]"), "{code:?} {text}");
+        assert!(!text.contains("door-4711"), "{text}");
+    }
+}

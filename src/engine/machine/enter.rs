@@ -67,9 +67,8 @@ impl Machine {
         key: &'static str,
         tree: &Tree,
     ) -> Result<Value, Box<Ending>> {
-        self.value(plan, at, key, tree).map_err(|fault| {
-            Box::new(Ending::failed("BadRequest", reason::invalid_template(&plan.node_at(at.index).id, &fault)))
-        })
+        self.value(plan, at, key, tree)
+            .map_err(|fault| Box::new(Ending::failed("BadRequest", reason::no_value(plan.node_at(at.index), &fault))))
     }
 
     // --- containers ---
@@ -352,7 +351,7 @@ impl Machine {
             }
             self.note(plan, at, "with", fields);
         }
-        values.map_err(|fault| Box::new(Ending::failed("BadRequest", reason::invalid_template(id, &fault))))
+        values.map_err(|fault| Box::new(Ending::failed("BadRequest", reason::no_value(plan.node_at(at.index), &fault))))
     }
 
     fn change(&mut self, plan: &Plan, variable: Option<usize>, change: crate::action::Change, input: &Value) -> Ending {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Machine, state::Place};
 use crate::{
     action::ErrorInfo,
-    engine::plan::Index,
+    engine::plan::{Index, Node},
     expression::{EvalError, type_name},
     playbook::ActionStatus,
 };
@@ -151,6 +151,19 @@ pub(super) fn action_failed() -> ErrorInfo {
 /// A container whose leaves say timed out.
 pub(super) fn inner_timed_out() -> ErrorInfo {
     error("ActionTimedOut", "An action timed out. No dependent actions succeeded.".to_owned())
+}
+
+/// An expression of an action has no value. The evaluator's words may quote one, so an action that keeps its inputs to
+/// itself does not repeat them.
+pub(super) fn no_value(node: &Node, fault: &EvalError) -> ErrorInfo {
+    if !node.secure_inputs {
+        return invalid_template(&node.id, fault);
+    }
+    let message = format!(
+        "Unable to process template language expressions in action '{}' inputs. Its inputs are secure, so it is not said why.",
+        node.id
+    );
+    error(&fault.code, message)
 }
 
 /// An expression in an action's inputs has no value.

@@ -43,6 +43,10 @@ impl Machine {
         for field in &mut evaluated.fields {
             if node.secure_inputs || (evaluated.key == "with" && is_credential(&field.path)) {
                 values(field).for_each(|value| *value = REDACTED.into());
+                // The evaluator's words may quote a value.
+                if let Err(error) = &mut field.value {
+                    error.message = REDACTED.to_owned();
+                }
             }
         }
     }
