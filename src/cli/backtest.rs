@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -17,8 +18,11 @@ use super::{
     table::{block, instant},
 };
 use crate::{
+    action,
     clock::{Clock, SystemClock},
+    config::{Config, ParameterValue},
     duration,
+    playbook::{Loaded, load_files},
     secret::Vault,
     store::{
         EventId, SqliteStore, Store,
@@ -61,7 +65,8 @@ pub fn run(args: &Args) -> Exit {
 
 fn compare(args: &Args) -> Result<(), Fault> {
     let (config, store) = args.data.open()?;
-    let loaded = loaded(&args.playbook, &config).map_err(|error| Fault::Input(error.to_string()))?;
+    let loaded = loaded(&args.playbook, &without_dropped(&args.playbook, &config))
+        .map_err(|error| Fault::Input(error.to_string()))?;
     // A folder that never ran has no key yet, and none is made.
     let key = args.data.folder(&config).join("key");
     let vault = if key.exists() { Vault::open(&key)? } else { Vault::ephemeral("") };
@@ -76,6 +81,23 @@ fn compare(args: &Args) -> Result<(), Fault> {
         Output::Json => format!("{:#}\n", told.json()),
         Output::Text => block(&told.text()),
     })
+}
+
+/// The configuration without the secret parameters that playbooks do not take any more: a version of then may need them.
+fn without_dropped(playbook: &str, config: &Config) -> Config {
+    let mut config = config.clone();
+    let file = PathBuf::from(playbook);
+    let paths = if file.is_file() { vec![file] } else { config.playbooks.clone() };
+    let loading = load_files(&paths, config.templates.as_deref(), None, &action::vocabulary());
+    for Loaded { playbook, .. } in &loading.playbooks {
+        if let Some(given) = config.parameters.get_mut(&playbook.name) {
+            given.retain(|name, value| {
+                let is_taken = playbook.parameters.iter().any(|known| known.name.eq_ignore_ascii_case(name));
+                is_taken || !matches!(value, ParameterValue::Secret(_))
+            });
+        }
+    }
+    config
 }
 
 /// Every event since then that concerns the playbook, oldest first.
