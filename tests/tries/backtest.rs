@@ -353,7 +353,11 @@ fn counted() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let address = listener.local_addr().unwrap();
     let count = Arc::new(AtomicUsize::new(0));
     let counter = count.clone();
-    std::thread::spawn(move || listener.incoming().for_each(|_| drop(counter.fetch_add(1, Ordering::SeqCst))));
+    std::thread::spawn(move || {
+        for _ in listener.incoming() {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    });
     (address, count)
 }
 
@@ -362,33 +366,36 @@ async fn a_backtest_calls_nobody_and_sends_no_mail() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let ((web, called), (smtp, mailed)) = (counted(), counted());
-    let calls = |path: &str| {
+    let call = |id: &str| {
         format!(
-            "{REPORT}  - {{id: call, action: http, retry: {{policy: none}}, with: {{method: POST, url: 'http://{web}/{path}'}}}}\n"
+            "  - {{id: {id}, action: http, run_after: {{acknowledge: [succeeded]}}, retry: {{policy: none}}, \
+             with: {{connection: hooks, method: POST, url: 'http://{web}/{id}'}}}}\n"
         )
     };
-    write(here, "report.yaml", &calls("then"));
-    take(here, (0..3).map(numbered)).await;
-    // The listener works: in earnest it was called.
-    assert!(called.swap(0, Ordering::SeqCst) >= 3);
-    let server = format!(
-        "connections: {{out: {{smtp: {{host: {}, port: {}, tls: none, from: larum@example.org}}}}}}\n",
-        smtp.ip(),
-        smtp.port()
-    );
-    fs::write(here.join("larum.yaml"), server).unwrap();
+    let then = format!("{REPORT}{}", call("call"));
+    let mut config =
+        format!("connections:\n  hooks: {{http: {{base_url: 'http://{web}/', allow_networks: [127.0.0.0/8]}}}}\n");
+    fs::write(here.join("larum.yaml"), &config).unwrap();
+    fs::write(here.join("mail.eml"), written(1, "incident: door", "high")).unwrap();
+    write(here, "report.yaml", &then);
+    // In earnest it is called; it hangs up, so the run fails.
+    let (_, text) = larum(here, "run", &["report", "--event", "mail.eml", "--data", "larum-data"]);
+    assert!(called.swap(0, Ordering::SeqCst) > 0, "{text}");
+    // The mail of then went into the outbox; one that were sent now would go to this server.
+    let address = (smtp.ip(), smtp.port());
+    config +=
+        &format!("  out: {{smtp: {{host: {}, port: {}, tls: none, from: larum@example.org}}}}\n", address.0, address.1);
+    fs::write(here.join("larum.yaml"), &config).unwrap();
     let before = kept(here).await;
-    let more = calls("now").replace("Severity ", "It is of severity ")
-        + "  - {id: again, action: send_email, run_after: {call: [succeeded, failed]}, with: {to: 'a@example.com', subject: New, body: New}}\n"
-        + &format!(
-            "  - {{id: ask, action: http, run_after: {{call: [succeeded, failed]}}, with: {{url: 'http://{web}/new'}}}}\n"
-        );
-    for playbook in [calls("then"), more] {
+    let changed = then.replace("Severity ", "It is of severity ").replace("/call'", "/elsewhere'")
+        + &call("more")
+        + "  - {id: again, action: send_email, run_after: {acknowledge: [succeeded]}, with: {to: a@example.com, subject: New, body: New}}\n";
+    for (playbook, differ) in [(then, 0), (changed, 1)] {
         write(here, "report.yaml", &playbook);
         let told = data(here, "report");
-        assert_eq!(json!([told["events"], told["not_compared"]]), json!([3, 0]), "{told:#}");
-        let all = (called.load(Ordering::SeqCst), mailed.load(Ordering::SeqCst));
-        assert_eq!(all, (0, 0), "a backtest connects to nobody");
+        assert_eq!(json!([told["events"], told["differ"], told["not_compared"]]), json!([1, differ, 0]), "{told:#}");
+        let connected = (called.load(Ordering::SeqCst), mailed.load(Ordering::SeqCst));
+        assert_eq!(connected, (0, 0), "a backtest connects to nobody");
     }
     assert_eq!(kept(here).await, before, "a backtest performs nothing");
 }
