@@ -31,12 +31,12 @@ pub struct Past {
 pub fn fold(
     stored: &StoredRun,
     plan: &Arc<Plan>,
-    secrets: Arc<Secrets>,
+    secrets: &Arc<Secrets>,
     vault: &Vault,
     events: usize,
 ) -> Result<Past, JournalError> {
     let earlier = earlier(stored, vault)?;
-    let after = |events| folded(stored, plan, &secrets, &earlier, vault, events);
+    let after = |events| folded(stored, plan, secrets, &earlier, vault, events);
     let (machine, last) = after(events)?;
     let secrets =
         if events < stored.journal.len() { after(usize::MAX)?.0.secrets().clone() } else { machine.secrets().clone() };
@@ -107,7 +107,7 @@ impl Engine {
         let secrets = self.shared.versions.secrets(&plan);
         let (folded, vault) = (stored.clone(), self.shared.services.vault.clone());
         // A long journal, or a long computation, must not hold up what else the server does.
-        let folding = tokio::task::spawn_blocking(move || fold(&folded, &plan, secrets, &vault, events));
+        let folding = tokio::task::spawn_blocking(move || fold(&folded, &plan, &secrets, &vault, events));
         folding.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 }

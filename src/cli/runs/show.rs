@@ -81,7 +81,7 @@ fn fold(
         Vault::ephemeral("")
     };
     let secrets = Arc::new(versions::secrets(&plan.playbook, config));
-    engine::fold(stored, &plan, secrets, &vault, events).map_err(|error| error.to_string())
+    engine::fold(stored, &plan, &secrets, &vault, events).map_err(|error| error.to_string())
 }
 
 /// A run as it is printed; the playbook, where it can be read, makes a tree of its actions.

@@ -14,7 +14,7 @@ pub(super) fn lint(scene: &Scene<'_>) -> Vec<Diagnostic> {
 
 fn doubled(scene: &Scene<'_>, step: &Step<'_>) -> Option<Diagnostic> {
     let (_, with) = step.call().filter(|(action, _)| *action == "http")?;
-    let written = |name: &str| input(with, name).map(|tree| tree.literal());
+    let written = |name: &str| input(with, name).map(crate::expression::Tree::literal);
     let method = written("method")??;
     let method = method.as_str()?.to_uppercase();
     if !["POST", "PATCH"].contains(&&*method) {

@@ -84,7 +84,8 @@ impl<'k> Flow<'k> {
     pub(super) fn carried<'t>(&self, scene: &Scene<'_>, step: &Step<'_>, text: &'t Text<'_>) -> Option<&'t Use> {
         let calls = text.template.calls();
         let ends = |name: &str| SAY_LITTLE.contains(&name) || self.kind.ends.contains(&name);
-        let ending: Vec<_> = calls.iter().filter(|call| ends(call.name())).map(|call| call.range()).collect();
+        let ending: Vec<_> =
+            calls.iter().filter(|call| ends(call.name())).map(crate::expression::Called::range).collect();
         let lost = |used: &Use| {
             let inside = |range: &Range<usize>| range.start <= used.range.start && used.range.end <= range.end;
             used.partial.is_none() && ending.iter().any(inside)
