@@ -32,14 +32,8 @@ fn says(site: &Site, ports: &[(u16, &str)]) -> (Option<i32>, String) {
 }
 
 fn untimed(line: &str) -> String {
-    match line
-        .match_indices(" (")
-        .map(|(place, _)| place)
-        .find(|place| line[place + 2..].starts_with(|c: char| c.is_ascii_digit()))
-    {
-        Some(place) => format!("{}\n", &line[..place]),
-        None => line.to_owned(),
-    }
+    let timed = line.contains(" secs)").then(|| line.rfind(" (")).flatten();
+    timed.map_or_else(|| line.to_owned(), |place| format!("{}\n", &line[..place]))
 }
 
 #[test]
