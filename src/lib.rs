@@ -54,7 +54,7 @@ pub mod config;
 /// YAML with a position on every node.
 pub mod yaml;
 
-// The ground: imported by every room, importing none.
+// The ground: imported by every room, importing at most one another.
 pub mod clock;
 pub mod content;
 pub mod diagnostic;
