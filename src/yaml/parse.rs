@@ -312,7 +312,9 @@ fn scalar_span(text: &str, span: Range<usize>, style: ScalarStyle) -> Range<usiz
             span.start..closed.map_or(span.end, |length| span.start + length)
         }
         // Of a key without a value in a flow, the parser gives the sign after it.
-        ScalarStyle::Plain if text[span.start..].starts_with([',', '}', ']']) => span.start..span.start,
+        ScalarStyle::Plain if text.get(span.start..).is_some_and(|rest| rest.starts_with([',', '}', ']'])) => {
+            span.start..span.start
+        }
         ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => {
             let written = text.get(span.clone()).unwrap_or_default();
             span.start..span.start + written.trim_end().len()
@@ -322,15 +324,18 @@ fn scalar_span(text: &str, span: Range<usize>, style: ScalarStyle) -> Range<usiz
 
 /// The length of a quoted text, its quotes included.
 fn closing_quote(written: &str) -> Option<usize> {
-    let mut letters = written.char_indices();
+    let mut letters = written.char_indices().peekable();
     let (_, quote) = letters.next()?;
     while let Some((at, letter)) = letters.next() {
-        let doubled = quote == '\'' && written[at + 1..].starts_with(quote);
-        match letter {
-            '\\' if quote == '"' => drop(letters.next()),
-            _ if letter == quote && doubled => drop(letters.next()),
-            _ if letter == quote => return Some(at + 1),
-            _ => {}
+        let escapes = match letter {
+            '\\' => quote == '"',
+            '\'' if quote == letter => letters.peek().is_some_and(|(_, next)| *next == quote),
+            _ => false,
+        };
+        if escapes {
+            letters.next();
+        } else if letter == quote {
+            return Some(at + 1);
         }
     }
     None
@@ -342,8 +347,23 @@ mod tests {
 
     use crate::{
         diagnostic::{Faults, Source},
-        yaml::parse,
+        yaml::{Value, parse},
     };
+
+    #[test]
+    fn a_quoted_text_ends_at_its_quote_whatever_it_holds() {
+        for (yaml, place) in [
+            ("a: 'Tür 🌀' # 'b'", "'Tür 🌀'"),
+            ("a: 'it''s ''' # b", "'it''s '''"),
+            (r#"a: "Tür \"🌀\\" # "b""#, r#""Tür \"🌀\\""#),
+            ("'🌀': 1", "1"),
+        ] {
+            let source = Source::new("test.yaml", yaml);
+            let root = parse(&mut Faults::new(&source)).unwrap();
+            let Value::Map(entries) = &root.value else { panic!("{yaml} is a map") };
+            assert_eq!(&yaml[entries[0].value.span.clone()], place, "{yaml}");
+        }
+    }
 
     #[test]
     fn values_are_typed_by_the_core_rules_of_yaml_1_2() {
