@@ -23,7 +23,6 @@ use crate::{
     config::{Config, ParameterValue},
     duration,
     playbook::{Loaded, load_files},
-    secret::Vault,
     store::{
         EventId, SqliteStore, Store,
         query::{RunFilter, RunSummary},
@@ -67,9 +66,7 @@ fn compare(args: &Args) -> Result<(), Fault> {
     let (config, store) = args.data.open()?;
     let loaded = loaded(&args.playbook, &without_dropped(&args.playbook, &config))
         .map_err(|error| Fault::Input(error.to_string()))?;
-    // A folder that never ran has no key yet, and none is made.
-    let key = args.data.folder(&config).join("key");
-    let vault = if key.exists() { Vault::open(&key)? } else { Vault::ephemeral("") };
+    let vault = args.data.vault(&config)?;
     let subject = Subject::new(loaded, Arc::new(config)).map_err(|error| Fault::Input(error.to_string()))?;
     let (name, file) = (subject.playbook().name.clone(), subject.playbook().source.name.to_string());
     let now = SystemClock.now();

@@ -10,6 +10,7 @@ use super::{ConfigArgs, Exit};
 use crate::{
     app,
     config::Config,
+    secret::Vault,
     store::{OpenError, SqliteStore, StoreError},
 };
 
@@ -77,6 +78,18 @@ impl DataArgs {
     #[must_use]
     pub fn names_one(&self) -> bool {
         self.data.is_some() || self.config.config.is_some()
+    }
+
+    /// What opens sealed records. A folder that never ran has no key yet, and none is made.
+    ///
+    /// # Errors
+    /// When there is a key that cannot be read.
+    pub fn vault(&self, config: &Config) -> io::Result<Vault> {
+        let key = self.folder(config).join("key");
+        if !key.exists() {
+            return Ok(Vault::ephemeral(""));
+        }
+        Vault::open(&key).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", key.display())))
     }
 
     /// The data folder.

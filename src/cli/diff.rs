@@ -23,9 +23,8 @@ pub fn run(args: &Args) -> Exit {
     let (Some(old), Some(new)) = (outline(&args.old), outline(&args.new)) else { return Exit::WrongUsage };
     let changes = changes(&old, &new);
     let lines: String = changes.iter().map(|change| format!("{change}\n")).collect();
-    if let Err(error) = data::print(&lines) {
-        eprintln!("error: {error}");
-        return Exit::WorldFailed;
+    if let Err(fault) = data::print(&lines) {
+        return fault.tell();
     }
     if changes.is_empty() { Exit::Done } else { Exit::InputAtFault }
 }

@@ -47,9 +47,8 @@ pub fn run(args: &Args) -> Exit {
     for path in files {
         match lay_out(&path, args.check) {
             Ok(true) => {
-                if let Err(error) = data::print(&format!("{}\n", yaml::file_name(&path))) {
-                    eprintln!("error: {error}");
-                    exit = Exit::WorldFailed;
+                if let Err(fault) = data::print(&format!("{}\n", yaml::file_name(&path))) {
+                    exit = fault.tell();
                 }
                 if args.check {
                     exit = exit.max(Exit::InputAtFault);

@@ -1,11 +1,8 @@
 //! `larum graph`: a playbook as a picture.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
-use super::{Exit, diff};
+use super::{Exit, data, diff};
 use crate::playbook::{mermaid, svg};
 
 /// Draws a playbook: its actions from top to bottom, what holds actions as a box around them, and on each arrow the statuses that are waited for.
@@ -35,5 +32,5 @@ pub fn run(args: &Args) -> Exit {
         Format::Mermaid => mermaid(&outline),
         Format::Svg => svg(&outline),
     };
-    if io::stdout().lock().write_all(picture.as_bytes()).is_ok() { Exit::Done } else { Exit::WorldFailed }
+    data::print(&picture).map_or_else(|fault| fault.tell(), |()| Exit::Done)
 }

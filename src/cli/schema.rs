@@ -1,14 +1,13 @@
 //! `larum schema`: JSON schemas for editors, and the reference made from them.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use super::{Exit, reference};
+use super::{Exit, data, reference};
 use crate::{action, config::Config, playbook, testing};
 
 /// Prints the JSON schema of a kind of file, for editors. `larum new` writes what an editor needs beside the playbooks.
@@ -55,8 +54,7 @@ pub fn run(args: &Args) -> Exit {
         (Some(folder), _) => (folder, files()),
         (None, Some(folder)) => (folder, reference::pages()),
         (None, None) => {
-            let printed = io::stdout().lock().write_all(text(args.of).as_bytes());
-            return if printed.is_ok() { Exit::Done } else { Exit::WorldFailed };
+            return data::print(&text(args.of)).map_or_else(|fault| fault.tell(), |()| Exit::Done);
         }
     };
     for (name, text) in files {

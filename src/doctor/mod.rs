@@ -6,7 +6,7 @@ mod mailbox;
 mod outgoing;
 mod service;
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
@@ -16,7 +16,7 @@ use crate::{
     action::http::HttpClients,
     config::{Config, Connection, ParameterValue},
     playbook::Playbook,
-    secret::{SecretError, SecretRef, Vault},
+    secret::{SecretError, Vault},
     trigger::mailbox::{EMBEDDED, embedded_maildir},
 };
 
@@ -73,10 +73,9 @@ impl Doctor<'_> {
     /// Tries everything at the same time and reports in the order of the configuration.
     pub async fn examine(&self) -> Vec<Finding> {
         let mut findings = ground::findings(self.config).await;
-        let embedded = EMBEDDED.to_owned();
         let named = self.config.connections.iter().map(|(name, connection)| self.connection(name, connection));
         findings.extend(join_all(named).await.into_iter().flatten());
-        for used in mailbox::folders(self.playbooks, &embedded) {
+        for used in mailbox::folders(self.playbooks, EMBEDDED) {
             findings.push(mailbox::maildir("embedded maildir", &embedded_maildir(&self.config.data), &used));
         }
         findings.extend(self.parameters());
@@ -109,14 +108,8 @@ impl Doctor<'_> {
     fn parameters(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (playbook, values) in &self.config.parameters {
-            let secrets: BTreeMap<&String, &SecretRef> = values
-                .iter()
-                .filter_map(|(name, value)| match value {
-                    ParameterValue::Secret(secret) => Some((name, secret)),
-                    ParameterValue::Plain(_) => None,
-                })
-                .collect();
-            for (name, kept) in secrets {
+            for (name, value) in values {
+                let ParameterValue::Secret(kept) = value else { continue };
                 let about = format!("parameter {name} of {playbook}");
                 findings.push(secret(&about, kept.read().map(drop), "it can be read"));
             }

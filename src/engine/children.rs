@@ -51,8 +51,7 @@ pub(super) async fn begin(
     child: &Child,
 ) -> Result<Result<RunId, Box<Outcome>>, StoreError> {
     let refused = |code: &str, message: String| Ok(Err(Box::new(Outcome::failed(code, message))));
-    let library = shared.library.current();
-    let Some(live) = library.iter().find(|live| live.playbook.name.eq_ignore_ascii_case(&child.playbook)) else {
+    let Some(live) = shared.library.find(&child.playbook) else {
         return refused("PlaybookNotFound", format!("There is no playbook '{}'.", child.playbook));
     };
     if !matches!(live.playbook.trigger, Trigger::Manual) {
@@ -85,7 +84,7 @@ pub(super) async fn begin(
             summary: format!("started by {} in run {}", info.playbook, info.run),
             outputs: outputs.clone(),
             raw: None,
-            playbooks: vec![admission::decide(live, &arrival)?],
+            playbooks: vec![admission::decide(&live, &arrival)?],
             mail_tasks: Vec::new(),
             skipped: None,
         };

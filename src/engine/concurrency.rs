@@ -28,9 +28,7 @@ impl Engine {
 impl Shared {
     /// How many runs of a playbook there may be at once, by the version in force.
     pub(super) fn limit(&self, playbook: &str) -> Option<Concurrency> {
-        let library = self.library.current();
-        let live = library.iter().find(|live| live.playbook.name.eq_ignore_ascii_case(playbook))?;
-        live.playbook.admission.concurrency
+        self.library.find(playbook)?.playbook.admission.concurrency
     }
 
     /// A run ended, or a person has to look at it: another one may begin.

@@ -33,6 +33,12 @@ impl Library {
         self.current.borrow().clone()
     }
 
+    /// The playbook of this name, in whatever letter case.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Live> {
+        self.current.borrow().iter().find(|live| live.playbook.name.eq_ignore_ascii_case(name)).cloned()
+    }
+
     /// Tells of every change, the present state first.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Vec<Live>>> {

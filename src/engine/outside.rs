@@ -53,7 +53,7 @@ impl Run<'_> {
             let awaited = |signal: &Signal| self.awaits.iter().find(|step| step.to_string() == signal.step).cloned();
             events.extend(signals.into_iter().filter_map(|mut signal| {
                 let step = awaited(&signal)?;
-                self.secrets.withhold(&mut signal.payload);
+                self.machine.secrets().withhold(&mut signal.payload);
                 Some(Event::Signalled { step, payload: signal.payload, at })
             }));
         }
@@ -72,7 +72,7 @@ impl Run<'_> {
     /// Puts the answer to the caller on record, then hands it over.
     async fn answer(&mut self) -> Result<(), StoreError> {
         let Some(mut response) = self.reply.clone() else { return Ok(()) };
-        self.secrets.redact(&mut response);
+        self.machine.secrets().redact(&mut response);
         let event = self.encode(&Event::Replied { at: self.at() })?;
         let parent = children::parent(&self.info, self.stored.origin.as_deref());
         let (store, blank, text) = (&self.shared.services.store, self.blank(), response.to_string());
@@ -113,13 +113,13 @@ impl Run<'_> {
     /// A child's event is kept in clear, so secrets do not go along: the other playbook has parameters of its own.
     fn without_secrets(&self, child: &Child) -> Child {
         let mut child = child.clone();
-        self.secrets.redact(&mut child.body);
+        self.machine.secrets().redact(&mut child.body);
         child
     }
 
     /// What a child came to as an event, without secrets.
     fn returned(&self, step: &Step, mut outcome: Outcome) -> Event {
-        self.secrets.withhold_outcome(&mut outcome);
+        self.machine.secrets().withhold_outcome(&mut outcome);
         Event::Returned { step: step.clone(), outcome, at: self.at() }
     }
 }

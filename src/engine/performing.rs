@@ -132,7 +132,7 @@ impl Run<'_> {
     /// An outcome as an event, without secrets. An error may quote what the other side said, so those of the connections
     /// are taken out as well.
     pub(super) fn finished(&self, step: &Step, attempt: u32, mut outcome: Outcome) -> Event {
-        self.secrets.withhold_outcome(&mut outcome);
+        self.machine.secrets().withhold_outcome(&mut outcome);
         if let Some(error) = &mut outcome.error {
             error.message = secret::without_secrets(&error.message).into_owned();
         }
@@ -150,7 +150,7 @@ impl Run<'_> {
     ) -> Result<(), StoreError> {
         let before = before.iter().map(|event| self.encode(event)).collect::<Result<Vec<_>, _>>()?;
         let (secrets, vault, run, step) =
-            (self.secrets.clone(), self.shared.services.vault.clone(), self.id(), step.clone());
+            (self.machine.secrets().clone(), self.shared.services.vault.clone(), self.id(), step.clone());
         let secure = self.plan.find(&step.action).is_some_and(|index| self.plan.node_at(index).secure_outputs);
         let causes = self.info.causes();
         let mut record = self.blank().with(before);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Begin, Engine, Entry, Live, driver::Shared, fallback, journal, run::Run, versions::VersionError};
+use super::{Begin, Engine, Entry, driver::Shared, fallback, journal, run::Run, versions::VersionError};
 use crate::{
     action::Identity,
     incident::{Actor, Change, IncidentRef, Precondition, Write},
@@ -87,10 +87,10 @@ impl Engine {
         let Some(stored) = store.load_run(wish.of).await?.map(Arc::new) else {
             return Ok(Err(Refused::NoRun(wish.of)));
         };
-        if matches!(stored.status, RunStatus::Waiting | RunStatus::Running | RunStatus::Suspended) {
+        if !stored.status.has_ended() {
             return Ok(Err(Refused::NotEnded { run: wish.of, status: stored.status }));
         }
-        let live = self.in_force(&stored.playbook);
+        let live = self.shared.library.find(&stored.playbook);
         let version = match (&live, wish.current_version) {
             (Some(live), true) => live.version.clone(),
             (None, true) => return Ok(Err(Refused::NotInForce(stored.playbook.clone()))),
@@ -160,11 +160,6 @@ impl Engine {
             self.begin(Begin::Stored(run.run));
         }
         Ok(resumed)
-    }
-
-    fn in_force(&self, playbook: &str) -> Option<Live> {
-        let library = self.shared.library.current();
-        library.iter().find(|live| live.playbook.name.eq_ignore_ascii_case(playbook)).cloned()
     }
 
     /// What is kept of a run for `next`, and what to warn of; inside, why it cannot go on.

@@ -139,7 +139,6 @@ pub(super) struct Run<'s> {
     pub(super) stored: StoredRun,
     pub(super) info: Arc<RunInfo>,
     pub(super) plan: Arc<Plan>,
-    pub(super) secrets: Arc<Secrets>,
     pub(super) machine: Machine,
     pub(super) wanted: Vec<Wanted>,
     pub(super) flights: FuturesUnordered<BoxFuture<'static, Landed>>,
@@ -181,7 +180,6 @@ impl<'s> Run<'s> {
             stored,
             info,
             plan: plan.clone(),
-            secrets: machine.secrets().clone(),
             machine,
             wanted: Vec::new(),
             flights: FuturesUnordered::new(),
@@ -326,8 +324,8 @@ impl<'s> Run<'s> {
     // --- events ---
 
     pub(super) fn encode(&self, event: &Event) -> Result<Vec<u8>, StoreError> {
-        let seal =
-            (self.is_secure(event) || self.secrets.are_in(event)).then_some((&self.shared.services.vault, self.id()));
+        let seal = (self.is_secure(event) || self.machine.secrets().are_in(event))
+            .then_some((&self.shared.services.vault, self.id()));
         journal::encode(event, seal).map_err(|error| StoreError::Failed(error.to_string().into()))
     }
 

@@ -11,7 +11,8 @@ use super::{Library, Plan, Secrets, plan::UnknownAction};
 use crate::{
     action::{ActionType, Services},
     config::{Config, ParameterValue},
-    playbook::{self, Bundle, ParameterType, Playbook},
+    playbook::{self, Bundle, Parameter, ParameterType, Playbook},
+    secret::SecretRef,
     store::{StoreError, Version},
 };
 
@@ -74,8 +75,7 @@ impl Versions {
     async fn bundle(&self, version: &str) -> Result<Bundle, VersionError> {
         let stored = self.services.store.version(version).await?;
         let stored = stored.ok_or_else(|| VersionError::Missing(version.to_owned()))?;
-        serde_json::from_str(&stored.bundle)
-            .map_err(|error| VersionError::Unloadable { version: version.to_owned(), fault: error.to_string() })
+        bundle_of(&stored)
     }
 
     /// Why a secret parameter of the playbook cannot be read just now, if there is one.
@@ -89,12 +89,23 @@ impl Versions {
     }
 }
 
+/// The parameters of a playbook whose values are secrets, with where they are kept.
+fn secret_parameters<'p>(
+    playbook: &'p Playbook,
+    config: &'p Config,
+) -> impl Iterator<Item = (&'p Parameter, &'p SecretRef)> {
+    let configured = config.parameters.get(&playbook.name);
+    playbook.parameters.iter().filter_map(move |parameter| {
+        match configured?.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))? {
+            (_, ParameterValue::Secret(place)) => Some((parameter, place)),
+            (_, ParameterValue::Plain(_)) => None,
+        }
+    })
+}
+
 /// The secret parameters of a playbook. One that cannot be read is absent, and the expression that uses it says so.
 pub(crate) fn secrets(playbook: &Playbook, config: &Config) -> Secrets {
-    let configured = config.parameters.get(&playbook.name);
-    let values = playbook.parameters.iter().filter_map(|parameter| {
-        let (_, value) = configured?.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
-        let ParameterValue::Secret(place) = value else { return None };
+    let values = secret_parameters(playbook, config).filter_map(|(parameter, place)| {
         let text = match place.read() {
             Ok(text) => secrecy::ExposeSecret::expose_secret(&text).to_owned(),
             Err(error) => {
@@ -117,16 +128,18 @@ pub(crate) fn secrets(playbook: &Playbook, config: &Config) -> Secrets {
 /// Why a secret parameter of the playbook cannot be read just now, if there is one.
 pub(crate) fn unreadable_secret(config: &Config, plan: &Plan) -> Option<String> {
     let playbook = &plan.playbook;
-    let configured = config.parameters.get(&playbook.name)?;
-    playbook.parameters.iter().find_map(|parameter| {
-        let (_, value) = configured.iter().find(|(name, _)| name.eq_ignore_ascii_case(&parameter.name))?;
-        let ParameterValue::Secret(place) = value else { return None };
+    secret_parameters(playbook, config).find_map(|(parameter, place)| {
         let error = place.read().err()?;
         Some(format!(
             "the secret parameter '{}' of playbook '{}' cannot be read: {error}",
             parameter.name, playbook.name
         ))
     })
+}
+
+fn bundle_of(stored: &Version) -> Result<Bundle, VersionError> {
+    serde_json::from_str(&stored.bundle)
+        .map_err(|error| VersionError::Unloadable { version: stored.id.clone(), fault: error.to_string() })
 }
 
 /// The plan of a bundle, whose playbook is loaded already.
@@ -142,8 +155,7 @@ pub(crate) fn of_bundle(
 /// The plan of a version as it was stored.
 pub(crate) fn of_version(stored: &Version, actions: &'static [ActionType]) -> Result<Plan, VersionError> {
     let version = &stored.id;
-    let bundle: Bundle = serde_json::from_str(&stored.bundle)
-        .map_err(|error| VersionError::Unloadable { version: version.clone(), fault: error.to_string() })?;
+    let bundle = bundle_of(stored)?;
     let playbook = Arc::new(load(version, &bundle, actions)?);
     let parameters = parameters(&playbook, &bundle);
     Ok(Plan::compile(version, playbook, parameters, actions)?)

@@ -28,6 +28,12 @@ fn names(given: &str, present: Uuid) -> bool {
 }
 
 impl Precondition {
+    /// Of a writer that wants a new one, and nothing overwritten.
+    #[must_use]
+    pub fn new_only() -> Self {
+        Self { if_none_match: Some("*".to_owned()), ..Self::default() }
+    }
+
     /// Whether the present etag is the one the writer saw.
     #[must_use]
     pub fn allows(&self, present: Uuid) -> bool {
@@ -64,6 +70,6 @@ mod tests {
         assert!(any.holds(Some(etag)) && !any.holds(None));
         let other = Precondition { if_none_match: Some(format!("\"{etag}\"")), ..Precondition::default() };
         assert!(other.excludes(etag) && !other.excludes(Uuid::from_u128(8)) && !any.excludes(etag));
-        assert!(Precondition { if_none_match: Some("*".to_owned()), ..Precondition::default() }.excludes(etag));
+        assert!(Precondition::new_only().excludes(etag));
     }
 }

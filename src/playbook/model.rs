@@ -285,16 +285,23 @@ impl Playbook {
 
 impl Action {
     fn calls(&self, wanted: &str) -> bool {
-        let any = |actions: &[Action]| actions.iter().any(|inner| inner.calls(wanted));
-        match &self.kind {
-            ActionKind::If { then, otherwise, .. } => any(then) || any(otherwise),
-            ActionKind::Switch { cases, default, .. } => cases.iter().any(|(_, inner)| any(inner)) || any(default),
-            ActionKind::ForEach { actions, .. } | ActionKind::Until { actions, .. } | ActionKind::Scope { actions } => {
-                any(actions)
+        matches!(&self.kind, ActionKind::Call { action, .. } if *action == wanted)
+            || self.inside().any(|inner| inner.calls(wanted))
+    }
+
+    /// The actions directly in it, in the order of the file.
+    pub fn inside(&self) -> impl DoubleEndedIterator<Item = &Action> {
+        let lists: Vec<&[Action]> = match &self.kind {
+            ActionKind::If { then, otherwise, .. } => vec![then, otherwise],
+            ActionKind::Switch { cases, default, .. } => {
+                cases.iter().map(|(_, actions)| actions.as_slice()).chain([default.as_slice()]).collect()
             }
-            ActionKind::Call { action, .. } => *action == wanted,
-            ActionKind::Terminate(_) => false,
-        }
+            ActionKind::ForEach { actions, .. } | ActionKind::Until { actions, .. } | ActionKind::Scope { actions } => {
+                vec![actions]
+            }
+            ActionKind::Call { .. } | ActionKind::Terminate(_) => Vec::new(),
+        };
+        lists.into_iter().flatten()
     }
 }
 

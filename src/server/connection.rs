@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, http::Extensions};
 use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Site,
-    guard::counted_as,
+    guard::{UNKNOWN_PEER, counted_as},
     routes::Listener,
     shares::{Share, Shares},
     tls::Certificates,
@@ -33,6 +33,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// The address at the other end of the connection a request came by.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
+
+impl Peer {
+    /// Who sent a request; [`UNKNOWN_PEER`] where its connection did not say.
+    pub fn of(extensions: &Extensions) -> IpAddr {
+        extensions.get::<Self>().map_or(UNKNOWN_PEER, |peer| peer.0)
+    }
+}
 
 /// A way in.
 pub struct Entrance {

@@ -13,7 +13,6 @@ use super::{
     ask::{Ask, bad_request},
     connection::Peer,
     gate::in_time,
-    guard::UNKNOWN_PEER,
     problem::{Problem, Speaks},
     request::queries,
     routes::{Found, Handler},
@@ -34,7 +33,7 @@ pub async fn call(State(site): State<Arc<Site>>, request: Request) -> Response {
 async fn answer(site: &Arc<Site>, request: Request) -> Result<Response, Box<Problem>> {
     let (parts, body) = request.into_parts();
     let client = site.client(&parts.extensions, &parts.headers);
-    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
+    let peer = Peer::of(&parts.extensions);
     site.count(client)?;
     let found = site.routes.find(parts.method.as_str(), parts.uri.path());
     let (route, parameters) = match found {

@@ -13,9 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Site,
-    connection::Peer,
     form_page::{FormPage, SUBMISSION_NAME},
-    guard::{UNKNOWN_PEER, counted_as},
     problem::{Problem, Speaks, json},
     request::{self, BUSY_RETRY, IDEMPOTENCY_KEY, REPLAYED, STORE_RETRY, idempotency_key, segment},
     speaks,
@@ -125,8 +123,7 @@ async fn take_in(site: &Site, path: NamedPath, request: Request) -> Result<Respo
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     site.guard.own_site(headers)?;
-    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
-    let client = counted_as(site.guard.client(peer, headers));
+    let client = site.client(&parts.extensions, headers);
     site.rate.count(client, site.door.clock.now()).map_err(|seconds| {
         let message = format!("Too many submissions came from your address. Try again in {seconds} seconds.");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Please wait a little", message)

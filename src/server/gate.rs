@@ -15,7 +15,7 @@ use super::{
     Site,
     caller::Caller,
     connection::Peer,
-    guard::{UNKNOWN_PEER, counted_as},
+    guard::counted_as,
     problem::Problem,
     routes::{Access, Counted, Route},
     speaks,
@@ -25,8 +25,7 @@ use crate::access::Role;
 impl Site {
     /// Whom limits count a request to.
     pub(super) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
-        let peer = extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
-        counted_as(self.guard.client(peer, headers))
+        counted_as(self.guard.client(Peer::of(extensions), headers))
     }
 
     /// Counts a request, unless its client has sent too many.

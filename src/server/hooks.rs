@@ -11,8 +11,6 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Site,
-    connection::Peer,
-    guard::{UNKNOWN_PEER, counted_as},
     hook_answer::{accepted, answered},
     problem::{Problem, Speaks, json as json_answer},
     request::{BUSY_RETRY, STORE_RETRY, idempotency_key, joined, queries},
@@ -66,8 +64,7 @@ struct Taken {
 async fn take_in(site: &Site, request: Request) -> Result<Taken, Box<Problem>> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
-    let peer = parts.extensions.get::<Peer>().map_or(UNKNOWN_PEER, |peer| peer.0);
-    let client = counted_as(site.guard.client(peer, headers));
+    let client = site.client(&parts.extensions, headers);
     site.hook_rate.count(client, site.door.clock.now()).map_err(|seconds| {
         let message = format!("Too many calls came from your address. Try again in {seconds} seconds.");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", TITLE, message).retry_after(seconds)

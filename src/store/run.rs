@@ -25,6 +25,12 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Whether nothing more happens in the run.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running | Self::Suspended)
+    }
+
     pub const ALL: &'static [Self] = &[
         Self::Waiting,
         Self::Running,

@@ -26,11 +26,7 @@ use crate::{
     engine::{Event as Learned, Live, Plan, Secrets, journal, versions},
     playbook::Playbook,
     secret::Vault,
-    store::{
-        EventId, RunId, Version,
-        query::StoredEvent,
-        run::{RunStatus, StoredRun},
-    },
+    store::{EventId, RunId, Version, query::StoredEvent, run::StoredRun},
 };
 
 /// What became of one event, and what would become of it.
@@ -171,7 +167,7 @@ impl Backtest {
 
     /// What came of a run, and what would.
     fn run(&self, run: &StoredRun, nth: usize, delivery: Delivery) -> Result<(Found, Found), String> {
-        if matches!(run.status, RunStatus::Waiting | RunStatus::Running | RunStatus::Suspended) {
+        if !run.status.has_ended() {
             return Err("its run has not ended".to_owned());
         }
         let Followed { plan, secrets } = match self.plans.get(&run.version) {

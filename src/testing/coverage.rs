@@ -58,22 +58,12 @@ fn branches(action: &Action) -> Vec<Branch<'_>> {
     }
 }
 
-/// The actions directly inside of an action.
-fn inside(action: &Action) -> Vec<&Action> {
-    match &action.kind {
-        ActionKind::ForEach { actions, .. } | ActionKind::Until { actions, .. } | ActionKind::Scope { actions } => {
-            actions.iter().collect()
-        }
-        _ => branches(action).into_iter().flat_map(|(_, inner)| inner).collect(),
-    }
-}
-
 /// Every action, a container before what is in it.
 fn all(playbook: &Playbook) -> Vec<&Action> {
     let mut all = Vec::new();
     let mut waiting: Vec<&Action> = playbook.actions.iter().rev().collect();
     while let Some(action) = waiting.pop() {
-        waiting.extend(inside(action).into_iter().rev());
+        waiting.extend(action.inside().rev());
         all.push(action);
     }
     all
@@ -153,7 +143,7 @@ impl Coverage {
                 if !hidden.contains(&action.id) {
                     holes.push(Hole { action: action.id.clone(), branch: None, line });
                 }
-                hidden.extend(inside(action).into_iter().map(|inner| inner.id.clone()));
+                hidden.extend(action.inside().map(|inner| inner.id.clone()));
                 continue;
             }
             for (branch, inner) in branches(action) {

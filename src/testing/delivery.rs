@@ -92,7 +92,7 @@ impl Event {
             }
             Trigger::Alert(_) | Trigger::Manual => None,
         };
-        Some(Self { kind: kind(from), summary: summary.to_owned(), outputs, refused })
+        Some(Self { refused, ..Self::asked_for(from, summary, outputs) })
     }
 
     /// An event as it was stored, whatever a trigger says of it.

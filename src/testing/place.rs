@@ -39,13 +39,13 @@ impl<'p> Places<'p> {
         let mut exact = node.is_some();
         let mut step = |next: Option<&'_ Node>| exact &= next.is_some();
         for name in key.split('.') {
-            let next = node.and_then(|node| member(node, name));
+            let next = node.and_then(|node| node.member(name));
             step(next);
             node = next.or(node);
         }
         for key in path {
             let next = node.and_then(|node| match (key, &node.value) {
-                (Key::Member(name), _) => member(node, name),
+                (Key::Member(name), _) => node.member(name),
                 (Key::Element(place), Yaml::List(items)) => items.get(*place),
                 (Key::Element(_), _) => None,
             });
@@ -82,9 +82,4 @@ fn find<'n>(node: &'n Node, id: &str) -> Option<&'n Node> {
         Yaml::List(items) => items.iter().find_map(|item| find(item, id)),
         _ => None,
     }
-}
-
-fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    let Yaml::Map(entries) = &node.value else { return None };
-    entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value)
 }

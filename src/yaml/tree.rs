@@ -74,6 +74,13 @@ impl Node {
         }
     }
 
+    /// The value of this key, when it is a map that has it.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        let Value::Map(entries) = &self.value else { return None };
+        entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value)
+    }
+
     /// Whether a fault was already reported here.
     #[must_use]
     pub fn is_broken(&self) -> bool {

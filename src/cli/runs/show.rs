@@ -15,7 +15,6 @@ use crate::{
     config::Config,
     engine::{self, Moment, Past, RunHistory, versions},
     playbook::Playbook,
-    secret::Vault,
     store::{Store, Version, run::StoredRun},
 };
 
@@ -73,13 +72,7 @@ fn fold(
     if let Some(fault) = versions::unreadable_secret(config, &plan) {
         return Err(format!("{fault}; the server can tell it (GET /api/runs/{})", stored.run));
     }
-    let key = args.data.folder(config).join("key");
-    // Without one nothing in it is sealed.
-    let vault = if key.exists() {
-        Vault::open(&key).map_err(|error| format!("{}: {error}", key.display()))?
-    } else {
-        Vault::ephemeral("")
-    };
+    let vault = args.data.vault(config).map_err(|error| error.to_string())?;
     let secrets = Arc::new(versions::secrets(&plan.playbook, config));
     engine::fold(stored, &plan, &secrets, &vault, events).map_err(|error| error.to_string())
 }

@@ -402,8 +402,9 @@ impl Machine {
     /// Whether a recorded input is the one that was computed, whatever was known to be secret when it was recorded. It may
     /// have been recorded before what stands in it counted as a secret, or with a secret that is another one by now.
     pub(super) fn is_same(&self, computed: &Input, recorded: &Input, whole: Option<&Kept>) -> bool {
-        if computed == recorded || self.trigger.secrets.is_empty() {
-            return computed == recorded;
+        let same = computed == recorded;
+        if same || self.trigger.secrets.is_empty() {
+            return same;
         }
         match (computed, recorded) {
             (Input::Whole(_), Input::Whole(_)) => {

@@ -103,13 +103,5 @@ fn stands_for(list: &[Action], ended: &[Status], leaf: usize) -> Vec<usize> {
 
 /// Whether it can end the run itself.
 fn terminates(action: &Action) -> bool {
-    let any = |list: &[Action]| list.iter().any(terminates);
-    match &action.kind {
-        ActionKind::Terminate(_) => true,
-        ActionKind::If { then, otherwise, .. } => any(then) || any(otherwise),
-        ActionKind::Switch { cases, default, .. } => cases.iter().any(|(_, list)| any(list)) || any(default),
-        ActionKind::Scope { actions } => any(actions),
-        // Nothing in a loop may.
-        ActionKind::ForEach { .. } | ActionKind::Until { .. } | ActionKind::Call { .. } => false,
-    }
+    matches!(action.kind, ActionKind::Terminate(_)) || action.inside().any(terminates)
 }

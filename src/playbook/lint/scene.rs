@@ -44,17 +44,17 @@ pub(super) struct Text<'p> {
 impl<'p> Scene<'p> {
     pub(super) fn of(playbook: &'p Playbook, root: &'p Node, vocabulary: &'p Vocabulary) -> Self {
         let mut scene = Self { playbook, steps: Vec::new(), door: Vec::new(), vocabulary };
-        if let Some(trigger) = member(root, "trigger") {
+        if let Some(trigger) = root.member("trigger") {
             let conditions = playbook.admission.conditions.iter().map(|condition| &condition.expression);
-            if let Some(node) = member(trigger, "conditions") {
+            if let Some(node) = trigger.member("conditions") {
                 let items = items(node).unwrap_or(std::slice::from_ref(node));
                 conditions.zip(items).for_each(|(tree, node)| texts("conditions", tree, node, &mut scene.door));
             }
-            if let (Some(tree), Some(node)) = (&playbook.admission.split_on, member(trigger, "split_on")) {
+            if let (Some(tree), Some(node)) = (&playbook.admission.split_on, trigger.member("split_on")) {
                 texts("split_on", tree, node, &mut scene.door);
             }
         }
-        if let Some(node) = member(root, "actions") {
+        if let Some(node) = root.member("actions") {
             scene.list(&playbook.actions, node, &[]);
         }
         scene
@@ -73,18 +73,18 @@ impl<'p> Scene<'p> {
             };
             match &action.kind {
                 ActionKind::If { then, otherwise, .. } => {
-                    under(then, member(node, "then"));
-                    under(otherwise, member(node, "else"));
+                    under(then, node.member("then"));
+                    under(otherwise, node.member("else"));
                 }
                 ActionKind::Switch { cases, default, .. } => {
-                    let written = member(node, "cases").and_then(items).unwrap_or_default();
-                    cases.iter().zip(written).for_each(|((_, list), case)| under(list, member(case, "do")));
-                    under(default, member(node, "default"));
+                    let written = node.member("cases").and_then(items).unwrap_or_default();
+                    cases.iter().zip(written).for_each(|((_, list), case)| under(list, case.member("do")));
+                    under(default, node.member("default"));
                 }
                 ActionKind::ForEach { actions, .. } | ActionKind::Until { actions, .. } => {
-                    under(actions, member(node, "do"));
+                    under(actions, node.member("do"));
                 }
-                ActionKind::Scope { actions } => under(actions, member(node, "scope")),
+                ActionKind::Scope { actions } => under(actions, node.member("scope")),
                 ActionKind::Terminate(_) | ActionKind::Call { .. } => {}
             }
         }
@@ -144,12 +144,12 @@ impl Step<'_> {
 
     /// Where the value of one of its keys stands.
     pub(super) fn key(&self, name: &str) -> Option<Range<usize>> {
-        member(self.node, name).map(|node| node.span.clone())
+        self.node.member(name).map(|node| node.span.clone())
     }
 
     /// Where one of its inputs stands.
     pub(super) fn input(&self, name: &str) -> Option<Range<usize>> {
-        member(member(self.node, "with")?, name).map(|node| node.span.clone())
+        self.node.member("with")?.member(name).map(|node| node.span.clone())
     }
 }
 
@@ -172,11 +172,6 @@ pub(super) fn input<'t>(with: &'t Tree, name: &str) -> Option<&'t Tree> {
     members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    let Value::Map(entries) = &node.value else { return None };
-    entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value)
-}
-
 fn items(node: &Node) -> Option<&[Node]> {
     match &node.value {
         Value::List(items) => Some(items),
@@ -192,16 +187,16 @@ fn own_texts<'p>(action: &'p Action, node: &'p Node) -> Vec<Text<'p>> {
         }
     };
     match &action.kind {
-        ActionKind::If { condition, .. } => under("if", condition, member(node, "if")),
-        ActionKind::Switch { on, .. } => under("switch", on, member(node, "switch")),
-        ActionKind::ForEach { over, .. } => under("for_each", over, member(node, "for_each")),
+        ActionKind::If { condition, .. } => under("if", condition, node.member("if")),
+        ActionKind::Switch { on, .. } => under("switch", on, node.member("switch")),
+        ActionKind::ForEach { over, .. } => under("for_each", over, node.member("for_each")),
         ActionKind::Until { condition, limit, .. } => {
-            under("until", condition, member(node, "until"));
-            under("limit", &limit.count, member(node, "limit").and_then(|limit| member(limit, "count")));
+            under("until", condition, node.member("until"));
+            under("limit", &limit.count, node.member("limit").and_then(|limit| limit.member("count")));
         }
         ActionKind::Scope { .. } => {}
         ActionKind::Terminate(ending) => {
-            let written = |key| member(node, "terminate").and_then(|ending| member(ending, key));
+            let written = |key| node.member("terminate").and_then(|ending| ending.member(key));
             for (key, tree) in [("code", &ending.code), ("message", &ending.message)] {
                 if let Some(tree) = tree {
                     under(key, tree, written(key));
@@ -210,7 +205,7 @@ fn own_texts<'p>(action: &'p Action, node: &'p Node) -> Vec<Text<'p>> {
         }
         ActionKind::Call { with: Tree::Object(members), .. } => {
             for (key, tree) in members {
-                under(key, tree, member(node, "with").and_then(|with| member(with, key)));
+                under(key, tree, node.member("with").and_then(|with| with.member(key)));
             }
         }
         ActionKind::Call { .. } => {}
@@ -226,7 +221,7 @@ fn texts<'p>(key: &'p str, tree: &'p Tree, node: &'p Node, found: &mut Vec<Text<
         }
         (Tree::Object(members), _) => {
             for (name, tree) in members {
-                if let Some(node) = member(node, name) {
+                if let Some(node) = node.member(name) {
                     texts(key, tree, node, found);
                 }
             }

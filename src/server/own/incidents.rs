@@ -165,7 +165,7 @@ pub async fn create(mut ask: Ask) -> Result<Response, Box<Problem>> {
     if let Some(answer) = first().await? {
         return Ok(answer);
     }
-    let made = changed(&ask, Change::PutIncident { name, incident, precondition: only_new() }).await;
+    let made = changed(&ask, Change::PutIncident { name, incident, precondition: Precondition::new_only() }).await;
     or_first(made, first).await
 }
 
@@ -217,7 +217,7 @@ pub async fn comment(mut ask: Ask) -> Result<Response, Box<Problem>> {
     if is_keyed && let Some(answer) = first().await? {
         return Ok(answer);
     }
-    let precondition = if is_keyed { only_new() } else { Precondition::default() };
+    let precondition = if is_keyed { Precondition::new_only() } else { Precondition::default() };
     let (incident, name) = (number.clone(), name.clone());
     let change = Change::PutComment { incident, name, message, precondition, any_author: false };
     let made = match ask.change(change).await {
@@ -243,10 +243,6 @@ fn name(ask: &Ask, route: &str) -> Result<(ResourceName, bool), Box<Problem>> {
     };
     let all = Value::from(vec![client.to_string(), route.to_owned(), key.to_owned()]).to_string();
     Ok((Uuid::new_v5(&KEYED, all.as_bytes()).into(), true))
-}
-
-fn only_new() -> Precondition {
-    Precondition { if_none_match: Some("*".to_owned()), ..Precondition::default() }
 }
 
 /// The answer to a repeat: what the first request made.

@@ -68,7 +68,7 @@ pub(super) fn open(
     {
         return Ok(already);
     }
-    if matches!(status, RunStatus::Waiting | RunStatus::Running | RunStatus::Suspended) {
+    if !status.has_ended() {
         return Ok(Resubmitted::NotEnded(status));
     }
     let (version, playbook) = versions::row(connection, writing.memo, version)?;
@@ -86,8 +86,8 @@ pub(super) fn open(
         .execute(params![Id(*run), version, event, seed, At(*at), Name(status), limited])?;
     connection
         .prepare_cached(
-            "INSERT INTO resubmission (run, of, root, event, start, by, at, key, effects, kept) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO resubmission (run, of, root, event, start, by, key, effects, kept) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             Id(*run),
@@ -96,7 +96,6 @@ pub(super) fn open(
             event,
             Name(origin.from),
             codec::to_json(&origin.by)?,
-            At(*at),
             key,
             Id(origin.effects),
             kept,

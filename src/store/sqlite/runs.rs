@@ -27,10 +27,6 @@ fn is_open(status: RunStatus) -> bool {
     matches!(status, RunStatus::Running | RunStatus::Suspended)
 }
 
-fn has_ended(status: RunStatus) -> bool {
-    !is_open(status) && status != RunStatus::Waiting
-}
-
 /// A run's status and how far it is.
 fn state(writing: &mut Writing<'_>, run: RunId) -> Result<(RunStatus, Going), StoreError> {
     if let Some(going) = writing.memo.going(run) {
@@ -188,7 +184,7 @@ pub(super) fn finish(
     // Ended before: it stays as it is.
     writing.memo.was_woken(run);
     let known = writing.memo.forget(run);
-    if known.is_none() && has_ended(state(writing, run)?.0) {
+    if known.is_none() && state(writing, run)?.0.has_ended() {
         return Ok(None);
     }
     if known.is_none() {
@@ -199,15 +195,22 @@ pub(super) fn finish(
     }
     connection.prepare_cached("INSERT INTO run_actions (actions) VALUES (?1)")?.execute([actions])?;
     let (actions, ended) = (connection.last_insert_rowid(), (!is_open(status)).then_some(At(at)));
-    connection
-        .prepare_cached(
-            // A suspended run may be resumed, and what its trigger could not make of the report stays true.
-            "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, actions = ?5, error = \
-             CASE WHEN ?2 = 'Suspended' AND error IS NOT NULL THEN json_patch(?4, json_object('trigger', json( \
-             CASE status WHEN 'Suspended' THEN json_extract(error, '$.trigger') ELSE error END))) ELSE ?4 END \
-             WHERE id = ?1",
-        )?
-        .execute(params![Id(run), Name(status), ended, error.map(|error| error.to_string()), actions])?;
+    let sql = if status == RunStatus::Suspended {
+        // It may be resumed, and what its trigger could not make of the report stays true.
+        "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, actions = ?5, error = \
+         CASE WHEN error IS NOT NULL THEN json_patch(?4, json_object('trigger', json( \
+         CASE status WHEN 'Suspended' THEN json_extract(error, '$.trigger') ELSE error END))) ELSE ?4 END \
+         WHERE id = ?1"
+    } else {
+        "UPDATE run SET status = ?2, ended = ?3, waiting_until = NULL, actions = ?5, error = ?4 WHERE id = ?1"
+    };
+    connection.prepare_cached(sql)?.execute(params![
+        Id(run),
+        Name(status),
+        ended,
+        error.map(|error| error.to_string()),
+        actions
+    ])?;
     if known.is_none_or(|going| going.timers) {
         // A suspended run that is resumed asks for its timers anew.
         connection.prepare_cached("DELETE FROM timer WHERE run = ?1")?.execute([Id(run)])?;

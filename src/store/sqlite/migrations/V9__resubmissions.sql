@@ -6,7 +6,6 @@ CREATE TABLE resubmission (
     event BLOB NOT NULL,
     start TEXT NOT NULL,
     by TEXT NOT NULL,                            -- JSON (incident::Actor)
-    at INTEGER NOT NULL,
     key TEXT,                                    -- the Idempotency-Key it was asked for with
     effects BLOB NOT NULL,                       -- the run whose effects' identities it has
     kept BLOB                                    -- what is kept of the run it repeats, a dense bundle

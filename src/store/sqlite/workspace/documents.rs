@@ -65,7 +65,7 @@ pub(super) fn bookmark_page(
     let sql =
         format!("SELECT {COLUMNS}, id FROM document WHERE kind = ?1 AND parent = ?2 AND id > ?3 ORDER BY id LIMIT ?4");
     // One more than wanted tells whether there is another page.
-    let most = i64::try_from(top).unwrap_or(i64::MAX).saturating_add(1);
+    let most = codec::limit(top).saturating_add(1);
     let mut rows = connection.prepare_cached(&sql)?;
     let rows = rows.query_map(params![Name(DocumentKind::Bookmark), parent(None), after, most], |row| {
         Ok((document(row)?, row.get::<_, i64>(9)?))
