@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, path::Path};
 use common::vocabulary::vocabulary;
 use larum::{
     config::Config,
-    diagnostic::Source,
-    playbook::{Bundle, load, templates},
+    diagnostic::{Faults, Source},
+    playbook::{Bundle, Outline, lint, load, mermaid, svg, templates},
+    yaml,
 };
 use proptest::prelude::*;
 
@@ -39,17 +40,36 @@ fn anything(text: &str) {
     }
 }
 
+/// The tools that read a file end as well, and what is laid out once is laid out.
+fn tools(text: &str) {
+    if let Ok(tidy) = yaml::format(text) {
+        assert_eq!(yaml::format(&tidy).as_deref(), Ok(&*tidy), "{text:?}");
+    }
+    let source = Source::new("any.yaml", text);
+    let Some(root) = yaml::parse(&mut Faults::new(&source)) else { return };
+    if let Some(outline) = Outline::of(&root.to_json()) {
+        let _ = (mermaid(&outline), svg(&outline));
+    }
+    let (templates, _) = templates::sources(None);
+    let bundle = Bundle { path: "any.yaml".into(), source: text.into(), templates, parameters: BTreeMap::new() };
+    if let Ok(playbook) = load(&bundle, &vocabulary()) {
+        let _ = lint(&playbook, &root, &vocabulary()).iter().map(ToString::to_string).collect::<Vec<_>>();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_ends_well(text in "\\PC{0,200}") {
         anything(&text);
+        tools(&text);
     }
 
     #[test]
     fn any_yaml_like_text_ends_well(parts in prop::collection::vec(prop::sample::select(PIECES), 0..40)) {
         anything(&parts.concat());
+        tools(&parts.concat());
     }
 
     #[test]
@@ -63,6 +83,8 @@ proptest! {
             let end = (at + removed).min(text.len());
             text.splice(at..end, piece.chars());
         }
-        anything(&text.into_iter().collect::<String>());
+        let text: String = text.into_iter().collect();
+        anything(&text);
+        tools(&text);
     }
 }
